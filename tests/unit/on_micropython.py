@@ -1,0 +1,58 @@
+"""Run a script on MicroPython's unix port, on a heap like a board's, with the packages under their import names."""
+
+import os
+import shutil
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+DEVICE = ROOT / "build" / "device"
+PACKAGES = {
+    "srup": "firmware/srup",
+    "srup_boot": "firmware/boot",
+    "umqtt": ".cache/micropython-lib/umqtt",  # not all of micropython-lib: its hashlib would hide the built-in one
+    "tests": "tests",
+}
+
+# Everything but the contents of strings is twice as large here, with words of 8 bytes, as on a board, with words of 4:
+# this much holds what 190 KB hold there.
+HEAP = "380k"
+
+
+class MicroPythonFailed(Exception):
+    """The script's exit code was not 0. The message is all it wrote."""
+
+
+def interpreter():
+    """The one that $SRUP_MICROPYTHON names, or else what `make` installed, or else the one on PATH."""
+    installed = ROOT / ".cache" / "bin" / "micropython"
+    found = os.environ.get("SRUP_MICROPYTHON") or shutil.which(installed) or shutil.which("micropython")
+    if not found:
+        raise FileNotFoundError("no MicroPython: `make setup` installs it")
+    return found
+
+
+def device_tree():
+    """build/device, which is for MICROPYPATH what package-dir in pyproject.toml is for CPython."""
+    DEVICE.mkdir(parents=True, exist_ok=True)
+    for name, source in PACKAGES.items():
+        with suppress(FileExistsError):
+            (DEVICE / name).symlink_to(os.path.relpath(ROOT / source, DEVICE))
+    return DEVICE
+
+
+def run(script, *arguments, stdin="", heap=HEAP, timeout=120):
+    """What `script` writes to standard output; MicroPythonFailed if its exit code is not 0."""
+    done = subprocess.run(
+        [interpreter(), "-X", f"heapsize={heap}", script, *arguments],
+        env=os.environ | {"MICROPYPATH": f".frozen:{device_tree()}"},
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+    if done.returncode:
+        raise MicroPythonFailed(f"exit code {done.returncode}\n{done.stdout}{done.stderr}")
+    return done.stdout

@@ -1,0 +1,251 @@
+import hashlib
+
+from srup import p256
+from srup.errors import BadSignature, InvalidKey
+from tests.unit.check import raises
+
+N, P = p256.N, p256.P
+G = (p256.GX, p256.GY, 1)
+
+# RFC 6979, A.2.5
+KEY = bytes.fromhex("C9AFA9D845BA75166B5C215767B1D6934E50C3DB36E89B127B8A622B120F6721")
+PUBLIC_KEY = bytes.fromhex(
+    "0460FED4BA255A9D31C961EB74C6356D68C049B8923B61FA6CE669622E60F29FB6"
+    "7903FE1008B8BC99A41AE9E95628BC64F2F1B20C2D7E9F5177A3C294D4462299"
+)
+SIGNATURES = {
+    b"sample": (
+        0xEFD48B2AACB6A8FD1140DD9CD45E81D69D2C877B56AAF991C34D0EA84EAF3716,
+        0xF7CB1C942D657C41D436C7A1B6E29F65F3E900DBB9AFF4064DC4AB2F843ACDA8,
+    ),
+    b"test": (
+        0xF1ABB023518351CD71D881567B1EA663ED3EFCF6C5132B354F28D3B0B7D38367,
+        0x019F4113742A2B14BD25926B49C649155F267E60D3814B4C0CC84250E46F0083,
+    ),
+}
+
+
+def octets(*numbers):
+    return b"".join(number.to_bytes(32, "big") for number in numbers)
+
+
+def sha256(message):
+    return hashlib.sha256(message).digest()
+
+
+def flipped(data, bit):
+    changed = bytearray(data)
+    changed[bit >> 3] ^= 1 << (bit & 7)
+    return bytes(changed)
+
+
+def stuck(octet):
+    """A source of random bytes that has failed."""
+    return lambda size: bytes([octet]) * size
+
+
+def affine(point):
+    return p256._affine(point) if point[2] else None
+
+
+def rescaled(point, z):
+    return (point[0] * z * z % P, point[1] * z * z * z % P, point[2] * z % P)
+
+
+def test_rfc_6979_vectors():
+    assert p256.public_key(KEY) == PUBLIC_KEY
+    for message, (r, s) in SIGNATURES.items():
+        p256.verify(PUBLIC_KEY, sha256(message), octets(r, s))
+        assert p256.sign(KEY, sha256(message)) == octets(r, min(s, N - s)), message
+
+
+def test_candidates_for_the_nonce_that_are_out_of_range_are_passed_over():
+    hmac = p256._hmac
+    values = [
+        0,
+        N,
+        2**256 - 1,
+        N - 1,
+        N + 1,
+        1,
+    ]  # what step h finds after steps d to g, each followed by a new key and value
+    outputs = [bytes(32)] * 4
+    for value in values:
+        outputs += [octets(value), bytes(32), bytes(32)]
+    p256._hmac = lambda key, message: outputs.pop(0)
+    try:
+        scalars = p256._scalars(KEY, bytes(32))
+        assert [next(scalars), next(scalars)] == [N - 1, 1]
+    finally:
+        p256._hmac = hmac
+
+
+def test_both_values_of_s_verify_and_sign_makes_the_low_one():
+    for message, (r, s) in SIGNATURES.items():
+        low, high = octets(r, min(s, N - s)), octets(r, max(s, N - s))
+        assert p256.is_low_s(low) and not p256.is_low_s(high), message
+        p256.verify(PUBLIC_KEY, sha256(message), low)
+        p256.verify(PUBLIC_KEY, sha256(message), high)
+    assert p256.is_low_s(octets(1, N // 2)) and not p256.is_low_s(octets(1, N // 2 + 1))
+
+
+def test_random_changes_the_computation_and_not_the_signature():
+    digest = sha256(b"sample")
+    plain = p256.sign(KEY, digest)
+    for octet in (0x00, 0x5A, 0xFF):
+        assert p256.sign(KEY, digest, stuck(octet)) == plain, octet
+        assert p256.public_key(KEY, stuck(octet)) == PUBLIC_KEY, octet
+    masks = [next(p256._masks(KEY, digest, random)) for random in (None, stuck(0), stuck(1))]
+    assert len(set(masks)) == 3
+
+
+def test_flipped_bits_are_refused():
+    digest = sha256(b"sample")
+    signature = p256.sign(KEY, digest)
+    for bit in range(0, 512, 11):
+        raises(BadSignature, p256.verify, PUBLIC_KEY, digest, flipped(signature, bit))
+    for bit in range(0, 256, 11):
+        raises(BadSignature, p256.verify, PUBLIC_KEY, flipped(digest, bit), signature)
+    for bit in range(520):
+        raises(InvalidKey, p256.verify, flipped(PUBLIC_KEY, bit), digest, signature)
+
+
+def test_r_and_s_out_of_range():
+    digest = sha256(b"sample")
+    good = SIGNATURES[b"sample"]
+    for bad in (0, N, N + 1, P, P + 1, 2**256 - 1):
+        for r, s in ((bad, good[1]), (good[0], bad), (bad, 1), (1, bad), (bad, bad), (bad, N - 1), (N - 1, bad)):
+            error = raises(BadSignature, p256.verify, PUBLIC_KEY, digest, octets(r, s))
+            assert "range" in str(error), (r, s)
+    for r in (1, N - 1):
+        for s in (1, N - 1):  # in range, and no signature of anything here
+            raises(BadSignature, p256.verify, PUBLIC_KEY, digest, octets(r, s))
+            raises(BadSignature, p256.verify, PUBLIC_KEY, bytes(32), octets(r, s))
+
+
+def test_the_point_at_infinity_is_no_match():
+    for key, sign_of_key in ((1, 1), (N - 1, -1)):  # Q = G and Q = -G
+        public_key = p256.public_key(octets(key))
+        for e in (1, 2, 0x1234567890ABCDEF << 190):
+            for s in (1, 7, N - 1):
+                r = -sign_of_key * e % N  # e/s * G + r/s * Q = 0
+                error = raises(BadSignature, p256.verify, public_key, octets(e), octets(r, s))
+                assert "infinity" in str(error), (key, e, s)
+                r = sign_of_key * e % N  # both summands are the same point
+                error = raises(BadSignature, p256.verify, public_key, octets(e), octets(r, s))
+                assert "match" in str(error), (key, e, s)
+
+
+def test_private_keys_at_the_ends_of_the_range():
+    digest = sha256(b"sample")
+    for key in (1, 2, 3, 15, 16, 17, N // 2, N - 3, N - 2, N - 1):
+        public_key = p256.public_key(octets(key))
+        p256.verify(public_key, digest, p256.sign(octets(key), digest))
+    assert p256.public_key(octets(1)) == b"\x04" + octets(p256.GX, p256.GY)
+    assert p256.public_key(octets(N - 1)) == b"\x04" + octets(p256.GX, P - p256.GY)
+
+
+def test_digests_that_are_0_mod_n_or_above_n():
+    for digest, congruent in ((0, N), (1, N + 1), (2**256 - 1 - N, 2**256 - 1)):
+        signature = p256.sign(KEY, octets(digest))
+        assert signature == p256.sign(KEY, octets(congruent))
+        p256.verify(PUBLIC_KEY, octets(digest), signature)
+        p256.verify(PUBLIC_KEY, octets(congruent), signature)
+        raises(BadSignature, p256.verify, PUBLIC_KEY, octets(digest + 1), signature)
+
+
+def test_wrong_lengths():
+    digest = sha256(b"sample")
+    signature = p256.sign(KEY, digest)
+    for length in (0, 1, 63, 65, 72, 128):
+        error = raises(BadSignature, p256.verify, PUBLIC_KEY, digest, (signature + bytes(64))[:length])
+        assert "length" in str(error), length
+    for length in (0, 20, 31, 33, 64):
+        error = raises(BadSignature, p256.verify, PUBLIC_KEY, (digest + bytes(32))[:length], signature)
+        assert "length" in str(error), length
+        raises(ValueError, p256.sign, KEY, (digest + bytes(32))[:length])
+        raises(InvalidKey, p256.sign, (KEY + bytes(32))[:length], digest)
+        raises(InvalidKey, p256.public_key, (bytes(32) + KEY)[:length])
+
+
+def test_private_keys_out_of_range():
+    for key in (0, N, N + 1, P, 2**256 - 1):
+        raises(InvalidKey, p256.sign, octets(key), bytes(32))
+        raises(InvalidKey, p256.public_key, octets(key))
+
+
+def test_public_keys_that_are_none():
+    x, y = PUBLIC_KEY[1:33], PUBLIC_KEY[33:]
+    small_x, small_y = 5, 0x459243B9AA581806FE913BCE99817ADE11CA503C64D9A3C533415C083248FBCC  # on the curve
+    p256.check_public_key(PUBLIC_KEY)
+    p256.check_public_key(b"\x04" + octets(small_x, small_y))
+    p256.check_public_key(b"\x04" + octets(0, 0x66485C780E2F83D72433BD5D84A06BB6541C2AF31DAE871728BF856A174F93F4))
+    wrong = [
+        b"",
+        b"\x00",  # SEC 1's point at infinity
+        PUBLIC_KEY[:64],
+        PUBLIC_KEY[1:],
+        PUBLIC_KEY + b"\x00",
+        b"\x02" + x,  # compressed
+        b"\x04" + bytes(64),
+        b"\x04" + y + x,
+        b"\x04" + octets(small_x + P, small_y),
+        b"\x04" + octets(small_x, P),
+        b"\x04" + octets(small_x, P + 1),
+        b"\x04" + octets(2**256 - 1, 2**256 - 1),
+    ]
+    wrong += [bytes([prefix]) + x + y for prefix in (0, 1, 2, 3, 5, 6, 7, 0x84, 0xFF)]
+    for public_key in wrong:
+        raises(InvalidKey, p256.check_public_key, public_key)
+        raises(InvalidKey, p256.verify, public_key, bytes(32), octets(1, 1))
+
+
+def test_addition_is_complete():
+    infinity = p256._INFINITY
+    multiples = [infinity]  # 0, G, 2G ...
+    for _ in range(12):
+        multiples.append(p256._add(multiples[-1], G))
+    minus = [(x, P - y, z) for x, y, z in multiples]
+    for i in range(13):
+        assert affine(p256._double(multiples[i])) == affine(p256._add(multiples[i], rescaled(multiples[i], i + 3))), i
+        assert affine(p256._add(multiples[i], rescaled(minus[i], i + 3))) is None, i
+        for j in range(13 - i):
+            assert affine(p256._add(multiples[i], rescaled(multiples[j], 5))) == affine(multiples[i + j]), (i, j)
+            assert affine(p256._add(multiples[i + j], minus[j])) == affine(multiples[i]), (i, j)
+    assert multiples[3][2] and affine(p256._double(infinity)) is None
+
+
+def test_inverse():
+    for m in (N, P):
+        for a in (1, 2, 3, 0xFFFFFFFF << 190, m // 2, m - 2, m - 1):
+            inverse = p256._inverse(a, m)
+            assert 0 < inverse < m and a * inverse % m == 1, (a, m)
+
+
+def test_digits_add_up_to_the_scalar():
+    for k in (0, 1, 2, 15, 16, 17, 31, 32, 33, N - 1, N, 2**255, 2**256 - 1):
+        digits = list(p256._sparse_digits(k))
+        assert sum(digit << i for i, digit in enumerate(digits)) == k, k
+        assert all(sum(1 for digit in digits[i : i + 5] if digit) <= 1 for i in range(len(digits))), k
+        assert all(digit == 0 or digit % 2 and abs(digit) < 16 for digit in digits), k
+    for k in (1, 3, 31, 33, N, N + 2, 2**256 + 1, 2**320 - 1):
+        digits, top = p256._regular_digits(k)
+        digits = list(digits) + [top]
+        assert sum(digit << i for i, digit in enumerate(digits)) == k, k
+        assert all((digit % 2 and abs(digit) < 16) if i % 4 == 0 else digit == 0 for i, digit in enumerate(digits)), k
+        assert top > 0, k
+
+
+def test_every_secret_takes_the_same_curve_operations():
+    p256._table_of_g()
+    add, double = p256._add, p256._double
+    calls = []
+    p256._add = lambda p, q: calls.append("+") or add(p, q)
+    p256._double = lambda p: calls.append("2") or double(p)
+    try:
+        for k in (31, 32, 0xFF << 100, N // 2, N - 32, N - 31):  # nearer to 0 two summands can be equal, or one nothing
+            calls.clear()
+            p256._multiply_g(k, p256._masks(KEY, octets(k), None))
+            assert "".join(calls) == "2222+" * 79, k
+    finally:
+        p256._add, p256._double = add, double
