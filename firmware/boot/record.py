@@ -1,0 +1,144 @@
+"""The boot record: which slot runs, which one is on trial, and how the last trial ended.
+
+Two copies, `boot0` and `boot1`, are written in turn, each with a sequence number and a CRC-32. A cut while one is written
+leaves the other, so a save is one step: all of it has happened, or nothing has.
+"""
+
+import binascii
+import struct
+
+NONE = 255  # no slot
+
+# outcome: what became of the latest trial
+NONE_YET = 0
+TRIAL = 1
+CONFIRMED = 2
+REVERTED = 3
+
+# reason: why it was reverted
+SELF_TEST = 1
+UNPROVEN = 2  # nobody confirmed it: its boots are used up, each of them ended by the deadline or a crash
+BAD_CONTENTS = 3
+COMMANDED = 4
+
+_MAGIC = b"SRB1"
+_FORMAT = ">4sIBBBBIII16sBBB"  # magic, sequence, then _FIELDS; the CRC-32 of all that follows
+_FIELDS = (
+    "active",
+    "trial",
+    "fallback",
+    "boots_left",
+    "trial_s",
+    "counter",
+    "trial_counter",
+    "token",
+    "outcome",
+    "reason",
+    "retries",
+)
+_SIZE = struct.calcsize(_FORMAT) + 4
+
+
+class Record:
+    """The fields; a slot is 0, 1 or NONE. Methods change them in memory only, until `save`."""
+
+    def __init__(self):
+        self.sequence = 0
+        self.active = NONE  # the confirmed slot
+        self.trial = NONE
+        self.fallback = NONE  # what was active before: started if the active slot is found bad
+        self.boots_left = 0  # trial boots that may still begin
+        self.trial_s = 0  # seconds that each of them has
+        self.counter = 0  # security counter of what was confirmed; never goes down
+        self.trial_counter = 0
+        self.token = bytes(16)  # of the transaction on trial, or last tried
+        self.outcome = NONE_YET
+        self.reason = 0
+        self.retries = 0  # trials of this token after its first
+
+    def begin(self, slot, boots, seconds, counter, token):
+        """Put `slot` on trial, from the next boot on."""
+        self.retries = self.retries + 1 if token == self.token else 0
+        self.trial, self.boots_left, self.trial_s, self.trial_counter = slot, boots, seconds, counter
+        self.token, self.outcome, self.reason = token, TRIAL, 0
+
+    def confirm(self):
+        """What is on trial becomes active, for good."""
+        self.active, self.fallback = self.trial, self.active
+        self.counter = max(self.counter, self.trial_counter)
+        self._end(CONFIRMED, 0)
+
+    def revert(self, reason):
+        """The trial has failed."""
+        if self.fallback == self.trial:
+            self.fallback = NONE  # a previous version, tried again: it is no refuge any more
+        self._end(REVERTED, reason)
+
+    def forget(self, slot):
+        """`slot` is about to be erased: name it no more.
+
+        That is the active one only when it was found bad and the fallback runs in its place.
+        """
+        if self.trial == slot:
+            self.revert(COMMANDED)
+        if self.active == slot:
+            self.active = self.fallback
+        self.fallback = NONE
+
+    def _end(self, outcome, reason):
+        self.trial, self.boots_left, self.outcome, self.reason = NONE, 0, outcome, reason
+
+    def save(self, root="/srup"):
+        """Write the older copy and read it back. Raises OSError; the record before this one then still holds."""
+        sequence = self.sequence + 1
+        data = self._pack(sequence)
+        with open(_path(root, sequence & 1), "wb") as file:
+            file.write(data)
+        if _read(_path(root, sequence & 1)) != data:
+            raise OSError(5)  # EIO
+        self.sequence = sequence
+
+    def _pack(self, sequence):
+        values = [getattr(self, name) for name in _FIELDS]
+        data = struct.pack(_FORMAT, _MAGIC, sequence, *values)
+        return data + struct.pack(">I", binascii.crc32(data))
+
+    def _unpack(self, data):
+        _, self.sequence, *values = struct.unpack(_FORMAT, data[:-4])
+        for name, value in zip(_FIELDS, values):
+            setattr(self, name, value)
+
+
+def load(root="/srup"):
+    """The newest valid copy; a fresh Record, with no slot, if there is none."""
+    newest = Record()
+    for copy in (0, 1):
+        data = _read(_path(root, copy))
+        if _is_valid(data, copy):
+            found = Record()
+            found._unpack(data)
+            if found.sequence > newest.sequence:
+                newest = found
+    return newest
+
+
+def _path(root, copy):
+    return root + "/boot%d" % copy
+
+
+def _read(path):
+    try:
+        with open(path, "rb") as file:
+            return file.read(_SIZE + 1)
+    except OSError:  # not there, or not to be read: as good as torn
+        return b""
+
+
+def _is_valid(data, copy):
+    """Whole, and in the place that `save` gives its sequence number: else the next save could hit the newest copy."""
+    return (
+        len(data) == _SIZE
+        and data[:4] == _MAGIC
+        and struct.unpack(">I", data[-4:])[0] == binascii.crc32(data[:-4])
+        and data[7] & 1 == copy
+    )

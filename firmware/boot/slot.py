@@ -1,0 +1,84 @@
+"""Where the two slots are, and whether what is in one is whole.
+
+A slot is a folder: the files of the application, and three of its own, written last and in this order:
+
+    .index      "<sha256 hex> <size> <path>\\n" for each file
+    .signature  the release signature
+    .manifest   JSON, signed; "tree" is the SHA-256 of .index. A slot without it is empty, whatever else is in it.
+"""
+
+import json
+import os
+from binascii import hexlify
+
+try:
+    from uhashlib import sha256  # the firmware's own, even where a package hides it under `hashlib`
+except ImportError:
+    from hashlib import sha256
+
+_LINE = 256  # longer than any line of an index
+_MANIFEST = 4096  # longer than any manifest
+
+
+class BadSlot(Exception):
+    """What is in the slot is not what was staged: the message says what differs."""
+
+
+def slot_path(root, slot):
+    """The folder of slot 0 or 1."""
+    return root + ("/a", "/b")[slot]
+
+
+def verify(root, slot):
+    """Return if every file of the slot is what its index says, the index what the manifest says, and no other is there.
+
+    Raises BadSlot. The signature over the manifest was checked when it was staged; this looks for corruption.
+    """
+    try:
+        _verify(slot_path(root, slot), bytearray(1024))
+    except (OSError, ValueError, KeyError, TypeError) as fault:  # a file missing, no JSON, no "tree", not an object
+        raise BadSlot("unreadable: %r" % fault)
+
+
+def is_folder(path):
+    """Raises OSError where there is nothing."""
+    return os.stat(path)[0] & 0x4000 != 0
+
+
+def _verify(folder, buffer):
+    with open(folder + "/.manifest", "rb") as file:
+        tree = json.loads(file.read(_MANIFEST))["tree"]
+    if _sha256_hex(folder + "/.index", buffer) != tree:
+        raise BadSlot(".index differs")
+    files = 3
+    with open(folder + "/.index", "rb") as index:
+        while True:
+            line = index.readline(_LINE)
+            if not line:
+                break
+            digest, _, path = str(line, "utf-8")[:-1].split(" ", 2)
+            if _sha256_hex(folder + "/" + path, buffer) != digest:
+                raise BadSlot(path + " differs")
+            files += 1
+    if _count(folder) != files:
+        raise BadSlot("more files than its index says")
+
+
+def _sha256_hex(path, buffer):
+    view = memoryview(buffer)
+    digest = sha256()
+    with open(path, "rb") as file:
+        while True:
+            size = file.readinto(buffer)
+            if not size:
+                return str(hexlify(digest.digest()), "ascii")
+            digest.update(view[:size])
+
+
+def _count(folder):
+    """How many files there are in it and below."""
+    files = 0
+    for name in os.listdir(folder):
+        path = folder + "/" + name
+        files += _count(path) if is_folder(path) else 1
+    return files

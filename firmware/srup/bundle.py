@@ -1,0 +1,220 @@
+"""The bundle (.srup): what a board installs. Read here by device and host tools alike; written by the host tools.
+
+    "SRUP" 0x01 | L16 release signature | L32 manifest | manifest (JSON) | body          lengths big-endian
+
+The release signature, 64 bytes, is over "SRUP" 0x01 | L32 manifest | manifest. The manifest binds the body by its SHA-256.
+The body is a record for each file, in the ascending order of their paths as bytes:
+
+    op 0x01 (put) | L16 path (UTF-8) | L32 size | the file
+
+The index, which both sides compute and nobody sends, has a line for each file, in the same order:
+
+    <sha256 hex> <size> <path>\\n
+
+Whatever is not exactly so raises UpdateFailed(UPDATE_FAIL_BUNDLE). No declared length is used for an allocation unless it
+is within a limit.
+"""
+
+import json
+import struct
+
+from srup import limits
+from srup.errors import UpdateFailed
+from srup.limits import const
+from srup.status import UPDATE_FAIL_BUNDLE
+
+MAGIC = b"SRUP\x01"
+PUT = const(0x01)
+
+_INDEX_LINE = const(67)  # digest, two spaces and the line's end
+_LOWER = "abcdefghijklmnopqrstuvwxyz"
+_DIGITS = "0123456789"
+_WORD = _LOWER + _LOWER.upper() + _DIGITS + "._-"
+_MOST = const(0x7FFFFFFF)
+
+
+class Bundle:
+    """What comes before the body. manifest_bytes, signature: bytes · body_at: offset in the file"""
+
+    def __init__(self, manifest_bytes, signature, body_at):
+        self.manifest_bytes = manifest_bytes
+        self.signature = signature
+        self.body_at = body_at
+        self._manifest = None
+
+    def signed(self):
+        """The bytes that the release signature is over."""
+        return MAGIC + struct.pack(">I", len(self.manifest_bytes)) + self.manifest_bytes
+
+    @property
+    def manifest(self):
+        """The manifest, a dict. Parsed when first asked for, so that a device can check the signature before."""
+        if self._manifest is None:
+            self._manifest = check_manifest(self.manifest_bytes)
+        return self._manifest
+
+
+def open_bundle(file):
+    """Read a binary file as far as its body -> Bundle. Only lengths are looked at."""
+    if _exactly(file, 5) != MAGIC:
+        raise _bad("not a bundle")
+    if struct.unpack(">H", _exactly(file, 2))[0] != limits.SIGNATURE:
+        raise _bad("length of the signature")
+    signature = _exactly(file, limits.SIGNATURE)
+    size = struct.unpack(">I", _exactly(file, 4))[0]
+    if size > limits.MANIFEST:
+        raise _bad("manifest of %d bytes" % size)
+    manifest = _exactly(file, size)
+    return Bundle(manifest, signature, len(MAGIC) + 2 + limits.SIGNATURE + 4 + size)
+
+
+def records(file, manifest):
+    """Generator of (path, size, file), the file standing at that many bytes of data, of which the consumer reads any.
+
+    file: binary and seekable, standing at the body. Paths, order, counts and sizes are checked on the way, and at the
+    end that the manifest told the truth about them.
+    """
+    at = file.tell()
+    end = at + manifest["body_size"]
+    files = total = index = 0
+    last = b""
+    while at < end:
+        path, size = _record_head(file)
+        at += 7 + len(path) + size
+        if at > end:
+            raise _bad("a record longer than the body")
+        if path <= last:
+            raise _bad("paths out of order")
+        last = path
+        files += 1
+        total += size
+        index += _INDEX_LINE + len(str(size)) + len(path)
+        if files > limits.FILES or index > limits.INDEX:
+            raise _bad("too many files")
+        yield _text(path), size, file
+        file.seek(at)
+    if file.read(1):
+        raise _bad("bytes after the body")
+    if (files, total) != (manifest["files"], manifest["size"]):
+        raise _bad("the manifest counts other files")
+
+
+def _record_head(file):
+    """(path as bytes, size)"""
+    op, length = struct.unpack(">BH", _exactly(file, 3))
+    if op != PUT or length > limits.PATH:
+        raise _bad("not a record")
+    path = _exactly(file, length)
+    check_path(_text(path))
+    return path, struct.unpack(">I", _exactly(file, 4))[0]
+
+
+def index_line(digest_hex, size, path):
+    """A line of the index, bytes."""
+    return ("%s %d %s\n" % (digest_hex, size, path)).encode()
+
+
+def check_path(path):
+    """Raise UpdateFailed unless `path` (text) is a plain relative one: inside the slot, whatever it is joined to."""
+    parts = path.split("/")
+    if len(path.encode()) > limits.PATH or len(parts) > limits.PATH_DEPTH:
+        raise _bad("path too long or too deep")
+    if any(not part or part[0] == "." for part in parts):  # so no "//", no "..", none of the slot's own files
+        raise _bad("path with an empty part or a hidden one")
+    if any(sign < " " or sign in "\x7f\\:" for sign in path):
+        raise _bad("path with a control character, backslash or colon")
+    if path == "boot.py" or path.startswith("srup_boot"):
+        raise _bad("path of the boot part")
+
+
+def check_manifest(data):
+    """Bytes -> dict: exactly the keys of FIELDS, each of its form, in the one way to write them."""
+    try:
+        manifest = json.loads(data)
+    except (ValueError, RuntimeError):  # RuntimeError: nested too deep
+        raise _bad("manifest is not JSON")
+    if not isinstance(manifest, dict) or len(manifest) != len(FIELDS):
+        raise _bad("manifest has other keys")
+    for key, is_right in FIELDS:
+        if key not in manifest or not is_right(manifest[key]):
+            raise _bad("manifest: " + key)
+    if encode_manifest(manifest) != data:  # what JSON readers disagree about ends here: repeated keys, escapes, spaces
+        raise _bad("manifest is not in canonical form")
+    return manifest
+
+
+def encode_manifest(manifest):
+    """The canonical form, bytes, of a manifest whose values are right: keys sorted, no spaces, nothing to escape."""
+    return ("{%s}" % ",".join(['"%s":%s' % (key, _encode(manifest[key])) for key, _ in FIELDS])).encode()
+
+
+def _encode(value):
+    if isinstance(value, list):
+        return "[%s]" % ",".join([_encode(item) for item in value])
+    return '"%s"' % value if isinstance(value, str) else str(value)
+
+
+def _is_text(value, signs, least, most):
+    return isinstance(value, str) and least <= len(value) <= most and all(sign in signs for sign in value)
+
+
+def _is_count(value):
+    return type(value) is int and 0 <= value <= _MOST  # True is an int as well, and not one of these
+
+
+def _is_digest(value):
+    return _is_text(value, _DIGITS + "abcdef", 64, 64)
+
+
+def _is_name(value):
+    return _is_text(value, _WORD, 1, 32)
+
+
+def _is_version(value):
+    return _is_text(value, _WORD + "+", 1, 32)
+
+
+def _are_boards(value):
+    return isinstance(value, list) and all(_is_name(board) for board in value)
+
+
+def _is_mpy(value):
+    return value == "" or (_is_text(value, _DIGITS + ".", 3, 8) and value.count(".") == 1)
+
+
+def _is_kind(value):
+    return value == "app"
+
+
+# What a manifest says, in the order of its keys, and the form of each
+FIELDS = (
+    ("boards", _are_boards),  # [] = any
+    ("body", _is_digest),  # SHA-256 of the body
+    ("body_size", _is_count),  # bytes
+    ("counter", _is_count),  # security counter
+    ("files", _is_count),
+    ("kind", _is_kind),
+    ("mpy", _is_mpy),  # version of its .mpy files, "" when it has none
+    ("name", _is_name),
+    ("size", _is_count),  # bytes of all files
+    ("tree", _is_digest),  # SHA-256 of the index
+    ("version", _is_version),
+)
+
+
+def _exactly(file, size):
+    data = file.read(size)
+    if len(data) != size:
+        raise _bad("ends too early")
+    return data
+
+
+def _text(path):
+    try:
+        return str(path, "utf-8")
+    except UnicodeError:
+        raise _bad("path is not UTF-8")
+
+
+def _bad(why):
+    return UpdateFailed(UPDATE_FAIL_BUNDLE, why)

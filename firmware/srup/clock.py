@@ -1,0 +1,57 @@
+"""What time it is, as far as the device can know (protocol.md, section 2, Clock). Milliseconds since 1970.
+
+The floor is the newest authenticated token's time and the time the device was provisioned, kept in flash. The clock
+itself (NTP) lives in RAM and never moves the floor.
+"""
+
+from srup import limits, port, status, tokens
+from srup.errors import Refused
+
+_FLOOR = b"C"
+
+
+class Clock:
+    def __init__(self, store, provisioned):
+        self._store = store
+        self._provisioned = provisioned
+        self._tried_back = False
+
+    def floor(self):
+        """The earliest that it can be."""
+        stored = self._store.get(_FLOOR)
+        return max(self._provisioned, int.from_bytes(stored, "big") if stored else 0)
+
+    def now(self):
+        """The best guess: the clock where it is set, else the floor."""
+        return port.now_ms() if port.clock_is_set() else self.floor()
+
+    def check(self, token):
+        """Raise Refused(TOKEN_EXPIRED or TOKEN_AHEAD) for a token too old or too new to be obeyed."""
+        then = tokens.milliseconds(token)
+        if not port.clock_is_set():
+            if then > self.floor() + limits.AHEAD_UNSET:
+                raise Refused(status.TOKEN_AHEAD, "more than 400 days ahead of all that is known", token)
+        elif then < port.now_ms() - limits.FRESH:
+            raise Refused(status.TOKEN_EXPIRED, "older than the freshness window", token)
+        elif then > port.now_ms() + limits.AHEAD:
+            raise Refused(status.TOKEN_AHEAD, "ahead of the clock", token)
+
+    def raised(self, token):
+        """The store's change that raises the floor to this token's time, by at most 30 days; {} if it does not."""
+        floor = self.floor()
+        then = min(tokens.milliseconds(token), floor + limits.FLOOR_STEP)
+        return {_FLOOR: then.to_bytes(6, "big")} if then > floor else {}
+
+    def start(self):
+        """Give TLS a sane date where nobody has set the clock: the floor."""
+        if not port.clock_is_set():
+            port.set_clock(self.floor())
+
+    def set_back(self):
+        """TLS failed, perhaps on a date. True, once, where the clock was only the floor: it is now the provisioning time, so
+        that a floor gone wrong never cuts a device off."""
+        if port.clock_is_set() or self._tried_back:
+            return False
+        self._tried_back = True
+        port.set_clock(self._provisioned)
+        return True

@@ -1,0 +1,99 @@
+"""Whom this device trusts, for what, and its own key pair (protocol.md, Keys and roles).
+
+Trusted keys live in the store, so that a change of keys and the token that ordered it are one atomic record:
+
+    "K" role key_id -> public key          "F" key_id -> the lowest token this key may use is above this one
+"""
+
+from srup import p256, port
+from srup.errors import InvalidKey, Refused, StorageError
+from srup.limits import KEYS_PER_ROLE, const
+
+COMMAND = const(1)  # signs frames
+RELEASE = const(2)  # signs bundles, never a frame
+AUTHORITY = const(3)  # owns the other keys; signs DATA `keys` and `clock`
+
+ROLES = (COMMAND, RELEASE, AUTHORITY)
+
+
+def key_id(public_key):
+    """The first 8 bytes of SHA-256 of a public key (65 bytes)."""
+    return port.sha256(public_key).digest()[:8]
+
+
+def install(store, role, public_key, token, own=b""):
+    """Trust `public_key` (65 bytes) in `role` for frames with a token above `token` (16 bytes).
+
+    own: the device's public key, which no server key may equal. Raises InvalidKey for what is not a key, for a key that
+    has a role already, and for a fifth of one role.
+    """
+    p256.check_public_key(public_key)
+    identity = key_id(public_key)
+    if role not in ROLES:
+        raise InvalidKey("no such role: %d" % role)
+    if public_key == own or any(store.get(_entry(other, identity)) for other in ROLES):
+        raise InvalidKey("one key has one role")
+    if len(store.items(b"K" + bytes((role,)))) >= KEYS_PER_ROLE:
+        raise InvalidKey("at most %d keys of a role" % KEYS_PER_ROLE)
+    store.put({_entry(role, identity): public_key, b"F" + identity: token})
+
+
+def _entry(role, identity):
+    return b"K" + bytes((role,)) + identity
+
+
+def create_device_key(path, host_bytes):
+    """Make this device's key pair, store the private key (32 bytes) at `path`, return the public key (65 bytes).
+
+    host_bytes: 32 random bytes of the provisioning host, mixed with the device's own randomness and unique id, so that a
+    weak source on one side is not the end. Raises Refused if there is a key already: a key is never replaced in place.
+    """
+    if _read(path):
+        raise Refused(0, "this device has a key already")
+    private, public = _candidate(host_bytes)
+    with open(path, "wb") as file:
+        file.write(private)
+    if _read(path) != private:
+        raise StorageError("the device key reads back differently")
+    return public
+
+
+def _candidate(host_bytes):
+    """(private, public) from fresh randomness; drawn again where it is not in [1, n-1] (FIPS 186-5, A.2.2)."""
+    while True:
+        private = port.sha256(port.random(32) + host_bytes + port.unique_id()).digest()
+        try:
+            return private, p256.public_key(private)
+        except InvalidKey:
+            pass  # one chance in 2^32
+
+
+def _read(path):
+    try:
+        with open(path, "rb") as file:
+            return file.read(32)
+    except OSError:
+        return b""
+
+
+class Keys:
+    """The trusted keys of `store` and the device's own pair from `path` (32 bytes)."""
+
+    def __init__(self, store, path):
+        self._store = store
+        self._path = path
+
+    def of(self, role):
+        """[(key_id, public_key)] of a role."""
+        return [(key[2:], value) for key, value in self._store.items(b"K" + bytes((role,)))]
+
+    def floor(self, identity):
+        """The token that this key's tokens must exceed, for every target."""
+        return self._store.get(b"F" + identity) or b"\xff" * 16
+
+    def sign(self, digest):
+        """The device's signature (64 bytes, low-S) over a SHA-256 digest."""
+        return p256.sign(_read(self._path), digest, port.random)
+
+    def public_key(self):
+        return p256.public_key(_read(self._path))

@@ -1,0 +1,73 @@
+"""Every limit of the device, in one place: sizes in bytes, times in milliseconds unless the name says otherwise."""
+
+try:
+    from micropython import const  # pyright: ignore[reportAssignmentType]
+except ImportError:  # CPython: the host tools and the tests import this package too
+
+    def const(value):
+        return value
+
+
+# The frame and its elements (protocol.md, section 1)
+FRAME = const(1024)
+UUID = const(16)
+TOKEN = const(16)
+DIGEST = const(32)
+SIGNATURE = const(64)
+PUBLIC_KEY = const(65)
+URL = const(512)
+NAME = const(32)
+VALUE = const(700)
+PARAMETERS = const(192)
+DESCRIPTION = const(128)
+SETTINGS = const(700)
+
+# Trust
+KEYS_PER_ROLE = const(4)
+GROUPS = const(8)
+BAD_SIGNATURES = const(10)  # after so many in a row, at most one verification each BAD_SIGNATURE_PAUSE
+BAD_SIGNATURE_PAUSE = const(1000)
+
+# Tokens and the clock (protocol.md, section 2 step 4), in milliseconds since 1970 or of duration
+FRESH = const(7 * 86_400_000)
+AHEAD = const(10 * 60_000)
+AHEAD_UNSET = const(400 * 86_400_000)
+FLOOR_STEP = const(30 * 86_400_000)
+ACTIVATE_WITHIN = const(7 * 86_400_000)
+REFUSAL_PAUSE = const(60_000)  # refusals of step 4 are answered at most once in this time
+TRANSACTIONS = const(8)  # latest transactions remembered with their last status
+
+# The download
+CHUNK = const(2048)  # the one preallocated buffer
+HTTP_LINE = const(512)
+HTTP_HEADERS = const(32)
+CONNECT_TIMEOUT = const(20_000)
+SYNC = const(16_384)  # bytes after which what was fetched survives a power cut
+READ_TIMEOUT = const(15_000)
+DOWNLOAD_ATTEMPTS = const(12)  # in a row without a byte of progress
+RETRY_PAUSE = const(500)
+RETRY_PAUSE_MOST = const(30_000)
+
+# Bundles and slots
+MANIFEST = const(2048)
+PATH = const(96)
+PATH_DEPTH = const(6)
+FILES = const(256)
+INDEX = const(16_384)
+
+# Messages
+SEND_BUFFER = const(4096)
+KEEPALIVE_S = const(60)
+TRANSPORT_TIMEOUT = const(20_000)  # a broker that owes an answer so long is gone
+BLOCK = const(250)  # the agent holds the application up for at most this, but for DNS, TLS and ECDSA
+TOPIC = const(128)
+OUTBOX = const(16)
+RESEND = const(20_000)
+RECONNECT_PAUSE = const(1000)
+RECONNECT_PAUSE_MOST = const(60_000)
+
+# Stopping and trial
+STOP_HOOK_S = const(10)
+TRIAL_BOOTS = const(3)
+TRIAL_S = const(300)
+TRIAL_RETRIES = const(3)

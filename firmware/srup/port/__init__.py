@@ -1,0 +1,36 @@
+"""All that knows which machine this is. The rest of the package says `from srup import port` and uses
+
+    BOARD                 the board's name in manifests: RPI_PICO_W, ESP32_GENERIC_S3, UNIX; CPYTHON for the host tools
+    ticks_ms ticks_diff ticks_add    time since some start, in milliseconds, wrapping round: compare with ticks_diff
+    sleep_ms(ms)          an awaitable, to be awaited at once
+    now_ms()              the clock, milliseconds since 1970
+    set_clock(ms, known=False)       give it a date; known: it is the true time, so that
+    clock_is_set()        it has been true time since the board started: never on the word of a floor
+    random(n)             n random bytes. Raises StuckRandom
+    unique_id()           bytes that this board has and no other
+    sha256(data=b"")      a hash object: update(data), digest() once
+    network_start(wifi)   begin to connect: [{"ssid": ..., "password": ...}], in order of preference; returns at once
+    network_up()          True while connected; keeps trying while not, and so is to be called often
+    tls_wrap(sock, hostname, authorities)    a TLS client on a connected, non-blocking socket; see below
+    tls_error(error)      True if what a stream raised says that the peer can't be trusted: False for a network fault
+    poll_target(stream)   what to give select.poll for it. Read until None before polling: TLS holds bytes back
+    reset() arm(seconds)  of srup_boot.hw
+    feed()                the agent is alive: called in each of its rounds
+    free_memory()         bytes of heap left after a collection
+    mpy()                 the .mpy format that loads here, as "6.3"; "" where none does
+
+tls_wrap: authorities are DER certificates ([bytes]); the peer must show a chain to one of them, be named `hostname` and in
+its time. TLS 1.2 or newer. The handshake comes with the first write or read. The stream has read, readinto, write (each
+returns None where it would block, 0 or b"" at the end) and close; they raise OSError, and ValueError for a bad certificate.
+"""
+
+import sys
+
+if sys.implementation.name != "micropython":
+    from srup.port.cpython import *
+elif sys.platform == "rp2":
+    from srup.port.rp2 import *
+elif sys.platform == "esp32":
+    from srup.port.esp32 import *
+else:
+    from srup.port.unix import *

@@ -1,0 +1,114 @@
+"""CPython: the host tools and the tests import the device's code. The same semantics, over the standard library."""
+
+import asyncio
+import os
+import ssl
+import time
+from hashlib import sha256
+
+from srup.port import _random
+from srup_boot import hw
+
+BOARD = "CPYTHON"
+StuckRandom = _random.StuckRandom
+arm, reset = hw.arm, hw.reset
+
+_PERIOD = 1 << 30  # ticks wrap round as MicroPython's do
+
+
+def ticks_ms():
+    return int(time.monotonic() * 1000) % _PERIOD  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def ticks_add(ticks, ms):
+    return (ticks + ms) % _PERIOD
+
+
+def ticks_diff(later, earlier):
+    return (later - earlier + _PERIOD // 2) % _PERIOD - _PERIOD // 2
+
+
+def sleep_ms(ms):
+    return asyncio.sleep(ms / 1000)
+
+
+def now_ms():
+    return time.time_ns() // 1_000_000
+
+
+def clock_is_set():
+    return True
+
+
+def set_clock(ms, known=False):
+    """The host's clock is true, and not ours to set."""
+
+
+def unique_id():
+    return b"cpython"
+
+
+def network_start(wifi):
+    """The host is connected, or not: nothing to start."""
+
+
+def network_up():
+    return True
+
+
+class TlsStream:
+    """An ssl.SSLSocket with the methods and manners of MicroPython's."""
+
+    def __init__(self, tls):
+        self.tls = tls
+
+    def read(self, size):
+        return self._unless_blocked(self.tls.recv, size)
+
+    def readinto(self, buffer):
+        return self._unless_blocked(self.tls.recv_into, buffer)
+
+    def write(self, data):
+        return self._unless_blocked(self.tls.send, data)
+
+    def close(self):
+        self.tls.close()
+
+    def _unless_blocked(self, call, argument):
+        try:
+            return call(argument)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return None
+
+
+def tls_wrap(sock, hostname, authorities):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # verifies chain and name
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    for der in authorities:
+        context.load_verify_locations(cadata=der)
+    return TlsStream(context.wrap_socket(sock, server_hostname=hostname, do_handshake_on_connect=False))
+
+
+def tls_error(error):
+    network = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
+    return isinstance(error, (ssl.SSLError, ValueError)) and not isinstance(error, network)
+
+
+def poll_target(stream):
+    return stream.tls
+
+
+def free_memory():
+    """Not limited by a heap here."""
+    return 1 << 30
+
+
+def mpy():
+    return ""
+
+
+def feed():
+    """No watchdog here."""
+
+
+random = _random.Random(os.urandom, sha256, unique_id())

@@ -1,0 +1,127 @@
+"""Step 4. Authenticated -> Command: a frame is obeyed once, in order, and in time (protocol.md, section 2 steps 4, 5).
+
+What is kept in the store:
+
+    "T" key_id target -> highest accepted token of that key for that target
+    "X" SHA-256 of the frame -> state | type | key_id | token | target | frame while it is RECEIVED
+    "S" token -> latest status | 1 while its RESPONSE has not been acknowledged        (module reply)
+
+`admit` writes token, frame and RECEIVED in one atomic record before it returns, and so before the transport
+acknowledges: a power cut neither repeats a command nor swallows it.
+"""
+
+from srup import limits, status, tokens, wire
+from srup.auth import Authenticated
+from srup.errors import Malformed, Refused, Repeated
+from srup.limits import const
+
+RECEIVED = const(1)
+DONE = const(2)
+
+_HEAD = const(42)  # state, type, key_id 8, token 16, target 16
+
+
+class Command:
+    """A frame that may be acted upon, and is on record. Made by `Replay` alone; elements as attributes by `element`."""
+
+    def __init__(self, frame, kind, elements, key_id, target, record):
+        self.frame = frame
+        self.type = kind
+        self.token = elements["token"]
+        self.key_id = key_id
+        self.target = target
+        self.record = record  # its key in the store
+        self._elements = elements
+
+    def element(self, name):
+        return self._elements[name]
+
+    def done(self):
+        """The store's change that closes its record: the frame itself is let go."""
+        return {self.record: _head(DONE, self.type, self.key_id, self.token, self.target)}
+
+
+def _head(state, kind, key_id, token, target):
+    return bytes((state, kind)) + key_id + token + target
+
+
+class Replay:
+    """store: Store · keys: Keys · clock: Clock · staged: callable giving (token, key_id) of the staged update, or None."""
+
+    def __init__(self, store, keys, clock, staged):
+        self._store = store
+        self._keys = keys
+        self._clock = clock
+        self._staged = staged
+
+    def admit(self, authenticated):
+        """Authenticated -> Command, recorded. Raises Repeated, Refused (with the status to answer) or StorageError."""
+        if not isinstance(authenticated, Authenticated):
+            raise TypeError("only what auth has passed")
+        token = authenticated.elements["token"]
+        if self._store.get(b"X" + authenticated.digest):
+            raise Repeated(token)
+        if not tokens.is_token(token):
+            raise Malformed("token is not a UUIDv7")
+        if authenticated.type == wire.ACTIVATE:
+            changes = {}
+            self._check_activate(authenticated, token)
+        else:
+            changes = self._check_order(authenticated, token)
+        return self._record(authenticated, token, changes)
+
+    def _check_order(self, authenticated, token):
+        entry = b"T" + authenticated.key_id + authenticated.target
+        highest = max(self._store.get(entry) or b"", self._keys.floor(authenticated.key_id))
+        if token <= highest:
+            raise Refused(status.TOKEN_STALE, "not above the highest token", token)
+        self._clock.check(token)
+        changes = self._clock.raised(token)
+        changes[entry] = token
+        return changes
+
+    def _check_activate(self, authenticated, token):
+        staged = self._staged()
+        if staged is None or staged != (token, authenticated.key_id):
+            if self._store.get(b"S" + token):
+                raise Repeated(token)  # its transaction has an outcome, or is on its way: say which, change nothing
+            raise Refused(status.TOKEN_STALE, "nothing is staged under this token", token)
+        if self._clock.now() > tokens.milliseconds(token) + limits.ACTIVATE_WITHIN:
+            raise Refused(status.TOKEN_EXPIRED, "staged too long ago", token)
+
+    def _record(self, authenticated, token, changes):
+        entry = b"X" + authenticated.digest
+        head = _head(RECEIVED, authenticated.type, authenticated.key_id, token, authenticated.target)
+        changes[entry] = head + authenticated.frame
+        changes.update(self._forgotten(token))
+        self._store.put(changes)
+        return self._command(entry, changes[entry])
+
+    def _forgotten(self, newcomer):
+        """Deletions that keep the latest transactions only; open ones, and the staged one, are never dropped."""
+        open_tokens = {newcomer}
+        known = {}  # token: entries
+        for entry, value in self._store.items(b"X"):
+            known.setdefault(value[10:26], []).append(entry)
+            if value[0] == RECEIVED:
+                open_tokens.add(value[10:26])
+        staged = self._staged()
+        if staged:
+            open_tokens.add(staged[0])
+        changes = {}
+        for token in sorted(known)[: max(0, len(known) + 1 - limits.TRANSACTIONS)]:
+            if token not in open_tokens:
+                changes[b"S" + token] = None
+                for entry in known[token]:
+                    changes[entry] = None
+        return changes
+
+    def received(self):
+        """[Command] still in state RECEIVED, oldest token first: what a power cut left open."""
+        entries = [item for item in self._store.items(b"X") if item[1][0] == RECEIVED]
+        return [self._command(*item) for item in sorted(entries, key=lambda item: item[1][10:26])]
+
+    def _command(self, entry, value):
+        frame = value[_HEAD:]
+        decoded = wire.decode(frame)
+        return Command(frame, decoded.type, decoded.elements, value[2:10], value[26:42], entry)

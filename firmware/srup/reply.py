@@ -1,0 +1,93 @@
+"""Step 8. Outcome -> signed RESPONSE, kept in flash until the transport has it acknowledged.
+
+"S" token -> status | pending. A later status of a token takes the place of an earlier one; a lost RESPONSE is sent again
+after a while, and at every boot.
+"""
+
+from srup import limits, port, wire
+
+
+def answer(token, status):
+    """The store's change that makes `status` the answer under `token`, to be sent."""
+    return {b"S" + token: bytes((status, 1))}
+
+
+class Outbox:
+    """store: Store · keys: Keys."""
+
+    def __init__(self, store, keys):
+        self._store = store
+        self._keys = keys
+        self._in_flight = None  # (token, status, handle, since): one at a time
+        self._refusals = []  # (token, status): told once, never stored
+        self._refused_at = None
+        self._refused = b""
+
+    def latest(self, token):
+        """The latest status of this token, or None."""
+        entry = self._store.get(b"S" + token)
+        return entry[0] if entry else None
+
+    def again(self, token):
+        """Send the latest RESPONSE of this transaction once more, if it has one."""
+        status = self.latest(token)
+        if status is not None:
+            self._store.put(answer(token, status))
+
+    def refuse(self, token, status):
+        """Answer a frame refused in step 4: once per token, at most once a minute (REFUSAL_PAUSE)."""
+        now = port.ticks_ms()
+        recent = self._refused_at is not None and port.ticks_diff(now, self._refused_at) < limits.REFUSAL_PAUSE
+        if recent or token == self._refused:
+            return
+        self._refused_at = now
+        self._refused = token
+        self._refusals.append((token, status))
+
+    def pump(self, send):
+        """Send the next RESPONSE where none is in flight. send: (frame) -> handle of the publish."""
+        if self._in_flight:
+            if port.ticks_diff(port.ticks_ms(), self._in_flight[3]) < limits.RESEND:
+                return
+            self._in_flight = None
+        found = self._next()
+        if found:
+            token, status = found
+            self._in_flight = (token, status, send(self._frame(token, status)), port.ticks_ms())
+
+    def acknowledged(self, handle):
+        """The broker has it."""
+        if self._in_flight and self._in_flight[2] == handle:
+            token, status, _, _ = self._in_flight
+            self._in_flight = None
+            if (token, status) in self._refusals:
+                self._refusals.remove((token, status))
+            elif self.latest(token) == status:
+                self._store.put({b"S" + token: bytes((status, 0))})
+
+    def disconnected(self):
+        """What was in flight may be lost: it is sent again on the next connection."""
+        self._in_flight = None
+
+    def empty(self):
+        return self._in_flight is None and self._next() is None
+
+    def _next(self):
+        for entry, value in self._store.items(b"S"):
+            if value[1]:
+                return entry[1:], value[0]
+        return self._refusals[0] if self._refusals else None
+
+    def _frame(self, token, status):
+        return sealed(self._keys, wire.RESPONSE, {"token": token, "status": status})
+
+
+def sealed(keys, kind, elements):
+    """A frame signed with the device's key."""
+    signed = wire.preimage(kind, elements)
+    return wire.seal(signed, keys.sign(port.sha256(signed).digest()))
+
+
+def hexed(value):
+    """Bytes as hex, for logs."""
+    return "".join("%02x" % byte for byte in value)

@@ -1,0 +1,305 @@
+"""Step 1. Bytes from MQTT and to it, over umqtt.simple; no frame is parsed here (protocol.md, section 4).
+
+umqtt.simple builds every packet that goes out. What it does with what comes in is replaced: it trusts the broker's lengths
+and waits for its answers without end, and the agent may do neither. So `_Client` lets umqtt write a packet and leaves at the
+point where umqtt would wait; `Transport.poll` reads what comes, a packet at a time, into one preallocated buffer, and holds a
+QoS 1 message until `acknowledge`, which is when the frame is safely on record.
+"""
+
+from umqtt import simple
+
+from srup import limits, port
+from srup.errors import NetworkError
+from srup.limits import const
+from srup.link import Link
+
+_CONNACK = const(0x20)
+_PUBLISH = const(0x30)
+_PUBACK = const(0x40)
+_SUBACK = const(0x90)
+_PINGRESP = const(0xD0)
+
+# Phases of a connection
+_DOWN = const(0)
+_DIALLING = const(1)
+_GREETING = const(2)
+_UP = const(3)
+
+
+class _WouldWait(Exception):
+    """umqtt has written its packet and would now wait for the answer."""
+
+
+class _Socket:
+    """What umqtt takes for the module `socket` and its socket: writes are queued on the link, reads leave."""
+
+    def __init__(self, link):
+        self._link = link
+
+    def socket(self):
+        return self
+
+    def getaddrinfo(self, host, number):
+        return ((None,),)
+
+    def connect(self, address):
+        pass  # the link is connected
+
+    def settimeout(self, seconds):
+        pass  # umqtt 1.8 asks for it; the link has its own
+
+    def setblocking(self, flag):
+        pass
+
+    def write(self, data, size=None):
+        self._link.send(data if size is None else memoryview(data)[:size])
+
+    def read(self, size):
+        raise _WouldWait()
+
+    def close(self):
+        pass  # the transport closes the link
+
+
+class _Client(simple.MQTTClient):
+    """umqtt as the writer of packets."""
+
+    def write_packet(self, link, call, *arguments):
+        self.sock = _Socket(link)
+        try:
+            call(*arguments)
+        except _WouldWait:
+            pass
+
+    def wait_msg(self):
+        raise _WouldWait()
+
+    def greet(self, link):
+        """CONNECT with a persistent session."""
+        sockets, simple.socket = simple.socket, _Socket(link)
+        try:
+            self.write_packet(link, self.connect, False)
+        finally:
+            simple.socket = sockets
+
+
+class Transport:
+    """One MQTT connection. broker: {"host", "port", "tls", "user", "password"} · device: UUID text, client id and user name.
+
+    authorities: [DER bytes] · topics: {topic: callback(topic, payload) or None}; None marks the agent's own, whose messages
+    `poll` hands back.
+    """
+
+    def __init__(self, broker, device, authorities):
+        self._broker = broker
+        self._authorities = authorities if broker.get("tls", True) else None
+        self._state_topic = b"srup/" + device.encode() + b"/state"
+        self._client = _Client(
+            device.encode(),
+            broker["host"],
+            broker["port"],
+            device.encode(),
+            broker.get("password", ""),
+            limits.KEEPALIVE_S,
+        )
+        self._client.set_callback(self)
+        self._client.set_last_will(self._state_topic, b"offline", True, 1)
+        self._topics = {}
+        self._buffer = bytearray(limits.FRAME + limits.TOPIC + 4)
+        self._link = None
+        self._phase = _DOWN
+        self._pause = 0
+        self._retry_at = port.ticks_ms()
+        self.acknowledged = []  # handles of publishes that the broker has taken
+        self.dropped = 0  # messages longer than any frame
+        self.fault = None  # the last NetworkError
+
+    @property
+    def up(self):
+        return self._phase == _UP
+
+    def subscribe(self, topic, callback=None):
+        """Subscribe now, and again on every new connection. topic: bytes, without wildcards."""
+        self._topics[topic] = callback
+        if self.up:
+            self._client.write_packet(self._link, self._client.subscribe, topic, 1)
+
+    def publish(self, topic, payload, retain=False, qos=1):
+        """Queue a message; the handle turns up in `acknowledged` for QoS 1. Raises NetworkError while down."""
+        if not self.up:
+            raise NetworkError("not connected")
+        if self._client.pid >= 0xFFFF:
+            self._client.pid = 0  # umqtt counts on; a packet identifier is 16 bits and not 0
+        self._client.write_packet(self._link, self._client.publish, topic, payload, retain, qos)
+        return self._client.pid
+
+    def poll(self):
+        """Move the connection on by one step. Returns (topic, payload) of a message for the agent, or None.
+
+        The message stays in the buffer, and nothing further is read, until `acknowledge`.
+        """
+        try:
+            return self._step()
+        except NetworkError as error:
+            self.fault = error
+            self._drop()
+            return None
+
+    def close(self):
+        """Say goodbye: the broker publishes no last will."""
+        if self.up:
+            self.publish(self._state_topic, b"offline", True, 1)
+            self._client.write_packet(self._link, self._client.disconnect)
+            try:
+                self._link.flush()
+            except NetworkError:
+                pass  # it will find out by itself
+        self._drop()
+
+    def acknowledge(self):
+        """The message that `poll` returned is safe: PUBACK it, and read on."""
+        if self._held:
+            self._link.send(b"\x40\x02" + self._held.to_bytes(2, "big"))
+        self._begin_packet()
+
+    # the connection
+
+    def _step(self):
+        if self._phase == _DOWN:
+            self._dial()
+        elif self._phase == _DIALLING and self._link.step():
+            self._client.greet(self._link)
+            self._begin_packet()
+            self._phase = _GREETING
+        elif self._phase >= _GREETING:
+            return self._talk()
+        return None
+
+    def _dial(self):
+        if port.ticks_diff(port.ticks_ms(), self._retry_at) >= 0 and port.network_up():
+            self._link = Link(self._broker["host"], self._broker["port"], self._authorities)
+            self._phase = _DIALLING
+
+    def _drop(self):
+        if self._link:
+            self._link.close()
+        self._link = None
+        self._phase = _DOWN
+        self.acknowledged.clear()
+        self._pause = min(max(2 * self._pause, limits.RECONNECT_PAUSE), limits.RECONNECT_PAUSE_MOST)
+        self._retry_at = port.ticks_add(port.ticks_ms(), self._pause)
+
+    def _talk(self):
+        self._link.flush()
+        if self._held is not None:
+            return None
+        while self._read_some():
+            if self._whole():
+                return self._handle()
+        self._keep_alive()
+        return None
+
+    def _keep_alive(self):
+        now = port.ticks_ms()
+        silent = port.ticks_diff(now, self._heard)
+        if silent > limits.KEEPALIVE_S * 1000 or (self._phase == _GREETING and silent > limits.TRANSPORT_TIMEOUT):
+            raise NetworkError("the broker has gone quiet")
+        if self._phase == _UP and port.ticks_diff(now, self._pinged) > limits.KEEPALIVE_S * 500:
+            self._pinged = now
+            self._client.write_packet(self._link, self._client.ping)
+
+    # packets (MQTT 3.1.1, section 2)
+
+    def _begin_packet(self):
+        self._held = None
+        self._got = 0  # bytes of this packet so far
+        self._size = None  # header and body, once the length is known
+        self._heard = port.ticks_ms()
+
+    def _read_some(self):
+        """Read into the buffer up to the packet's end; what does not fit is read over the body's last byte and dropped."""
+        most = len(self._buffer)
+        want = 1 if self._size is None else self._size - self._got
+        at = min(self._got, most - 1)
+        count = self._link.read_into(memoryview(self._buffer)[at : min(at + want, most)])
+        if count:
+            self._got += count
+            self._heard = port.ticks_ms()
+            if self._size is None:
+                self._size = _packet_size(self._buffer, self._got)
+        return count
+
+    def _whole(self):
+        return self._size is not None and self._got >= self._size
+
+    def _handle(self):
+        """One whole packet. Returns the message if it is the agent's."""
+        kind = self._buffer[0] & 0xF0
+        size, start = self._size, _body(self._buffer)
+        if kind == _PUBLISH:
+            return self._published(start, size)
+        self._begin_packet()
+        if kind == _CONNACK:
+            self._greeted(start, size)
+        elif kind == _PUBACK and size - start >= 2:
+            self.acknowledged.append(self._buffer[start] << 8 | self._buffer[start + 1])
+        elif kind == _SUBACK and size - start >= 3 and self._buffer[start + 2] == 0x80:
+            raise NetworkError("the broker refuses a subscription")
+        elif kind not in (_PUBACK, _SUBACK, _PINGRESP):
+            raise NetworkError("packet 0x%02x from the broker" % kind)
+        return None
+
+    def _greeted(self, start, size):
+        if self._phase != _GREETING or size - start != 2 or self._buffer[start + 1] != 0:
+            raise NetworkError("the broker refuses the connection (%d)" % self._buffer[start + 1])
+        self._phase = _UP
+        self._pause = 0
+        self._pinged = port.ticks_ms()
+        for topic in self._topics:
+            self.subscribe(topic, self._topics[topic])
+        self.publish(self._state_topic, b"online", True, 1)
+
+    def _published(self, start, size):
+        topic_end = start + 2 + (self._buffer[start] << 8 | self._buffer[start + 1])
+        qos = self._buffer[0] >> 1 & 3
+        payload = topic_end + (2 if qos else 0)
+        if self._phase != _UP or qos > 1 or payload > min(size, start + 2 + limits.TOPIC + 2):
+            raise NetworkError("a publication that makes no sense")
+        self._held = self._buffer[topic_end] << 8 | self._buffer[topic_end + 1] if qos else 0
+        if size > len(self._buffer) or size - payload > limits.FRAME:
+            self.dropped += 1
+            self.acknowledge()
+            return None
+        return self._deliver(bytes(self._buffer[start + 2 : topic_end]), memoryview(self._buffer)[payload:size])
+
+    def _deliver(self, topic, payload):
+        callback = self._topics.get(topic)
+        if callback is None and topic in self._topics:
+            return topic, payload
+        try:
+            if callback:
+                callback(topic, bytes(payload))
+        finally:
+            self.acknowledge()
+        return None
+
+
+def _body(buffer):
+    """Where the body begins: after the type and a length of one to four bytes."""
+    at = 1
+    while buffer[at] & 0x80:
+        at += 1
+    return at + 1
+
+
+def _packet_size(buffer, got):
+    """Header and body in bytes, or None while the length is not all there. Raises NetworkError for a fifth length byte."""
+    if got < 2 or (buffer[got - 1] & 0x80 and got < 5):
+        return None
+    size = shift = 0
+    for at in range(1, got):
+        size |= (buffer[at] & 0x7F) << shift
+        shift += 7
+    if buffer[got - 1] & 0x80:
+        raise NetworkError("a length that does not end")
+    return got + size

@@ -1,0 +1,114 @@
+"""A folder of its own for a test: on MicroPython a littlefs, like a board's, on a disk in RAM; on CPython a temporary one."""
+
+import os
+import sys
+from binascii import hexlify
+
+MICROPYTHON = sys.implementation.name == "micropython"
+BLOCK = 512
+
+
+class RamDisk:
+    """A block device with `blocks` blocks of 512 bytes, of which those that were written take memory."""
+
+    def __init__(self, blocks):
+        self._blocks = [None] * blocks
+
+    def readblocks(self, number, data, offset=0):
+        block = self._blocks[number]
+        data[:] = block[offset : offset + len(data)] if block else b"\xff" * len(data)
+
+    def writeblocks(self, number, data, offset=0):
+        if self._blocks[number] is None:
+            self._blocks[number] = bytearray(b"\xff" * BLOCK)
+        self._blocks[number][offset : offset + len(data)] = data
+
+    def ioctl(self, operation, argument):
+        if operation == 4:
+            return len(self._blocks)
+        if operation == 5:
+            return BLOCK
+        if operation == 6:
+            self._blocks[argument] = None
+        return 0
+
+
+class Scratch:
+    """`with Scratch() as root:` root is the path of an empty folder, gone afterwards. blocks: of the littlefs."""
+
+    def __init__(self, blocks=512):
+        self._blocks = blocks
+
+    def __enter__(self):
+        if MICROPYTHON:
+            disk = RamDisk(self._blocks)
+            os.VfsLfs2.mkfs(disk)
+            os.mount(os.VfsLfs2(disk), "/scratch")
+            return "/scratch"
+        self._root = (os.getenv("TMPDIR") or "/tmp") + "/srup-" + hexlify(os.urandom(8)).decode()
+        os.mkdir(self._root)
+        return self._root
+
+    def __exit__(self, *_):
+        if MICROPYTHON:
+            os.umount("/scratch")
+        else:
+            remove(self._root)
+
+
+def remove(folder):
+    """A folder with all that is in it."""
+    for name in os.listdir(folder):
+        path = folder + "/" + name
+        if os.stat(path)[0] & 0x4000:
+            remove(path)
+        else:
+            os.remove(path)
+    os.rmdir(folder)
+
+
+def tree(folder, below=""):
+    """{path: contents} of all files in it; {} if it is empty, or not there."""
+    found = {}
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return found
+    for name in names:
+        path = folder + "/" + name
+        if os.stat(path)[0] & 0x4000:
+            found.update(tree(path, below + name + "/"))
+        else:
+            found[below + name] = read(path)
+    return found
+
+
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def write(path, data):
+    with open(path, "wb") as file:
+        file.write(data)
+
+
+_open = []
+
+
+def folder():
+    """The path of an empty folder; the one that was handed out before is gone. For stories that span functions."""
+    while _open:
+        _open.pop().__exit__()
+    scratch = Scratch()
+    root = scratch.__enter__()
+    _open.append(scratch)
+    return root
+
+
+def exists(path):
+    try:
+        os.stat(path)
+        return True
+    except OSError:
+        return False
