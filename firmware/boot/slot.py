@@ -17,7 +17,6 @@ except ImportError:
     from hashlib import sha256
 
 _LINE = 256  # longer than any line of an index
-_MANIFEST = 4096  # longer than any manifest
 
 
 class BadSlot(Exception):
@@ -47,7 +46,7 @@ def is_folder(path):
 
 def _verify(folder, buffer):
     with open(folder + "/.manifest", "rb") as file:
-        tree = json.loads(file.read(_MANIFEST))["tree"]
+        tree = json.load(file)["tree"]
     if _sha256_hex(folder + "/.index", buffer) != tree:
         raise BadSlot(".index differs")
     files = 3

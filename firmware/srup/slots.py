@@ -18,8 +18,7 @@ from srup.status import (
     UPDATE_FAIL_STORAGE,
 )
 from srup.unpack import Unpacker, empty, exists
-from srup_boot import record
-from srup_boot.record import NONE
+from srup_boot.record import CONFIRMED, NONE, SELF_TEST, load
 from srup_boot.slot import slot_path
 
 _ENOSPC = const(28)
@@ -45,7 +44,7 @@ class FileSlots:
 
     def record(self):
         """The boot record as it is in flash."""
-        return record.load(self.root)
+        return load(self.root)
 
     def manifest(self, slot):
         """The manifest of what is in `slot`; None if there is no slot, or nothing whole in it."""
@@ -79,14 +78,14 @@ class FileSlots:
         Raises Refused(ACTIVATE_FAIL) if it is not on trial; StorageError. Disarming the deadline is the caller's.
         """
         state = self.record()
-        if state.trial == NONE and state.outcome == record.CONFIRMED and state.active == self.running:
+        if state.trial == NONE and state.outcome == CONFIRMED and state.active == self.running:
             return
         if self.running == NONE or state.trial != self.running:
             raise Refused(ACTIVATE_FAIL, "not on trial")
         state.confirm()
         self._save(state)
 
-    def revert(self, reason=record.SELF_TEST):
+    def revert(self, reason=SELF_TEST):
         """The trial is over: the next boot starts the active slot. Without a trial: nothing. Raises StorageError."""
         state = self.record()
         if state.trial != NONE:
@@ -115,7 +114,7 @@ class FileSlots:
     def _free(self):
         """(bytes of a block, how many are free)"""
         disk = os.statvfs(self.root)
-        return disk[1], disk[4]
+        return disk[1], disk[4] if disk[4] <= disk[2] else 0  # littlefs counts shared blocks twice: below none it wraps
 
     # Staging
 

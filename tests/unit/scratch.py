@@ -6,37 +6,30 @@ from binascii import hexlify
 
 MICROPYTHON = sys.implementation.name == "micropython"
 BLOCK = 512
+BLOCKS = 160
+_disk = [bytearray(BLOCK) for _ in range(BLOCKS)] if MICROPYTHON else []  # now, while the heap is not in pieces
 
 
 class RamDisk:
-    """A block device with `blocks` blocks of 512 bytes, of which those that were written take memory."""
+    """A block device of `blocks` blocks."""
 
     def __init__(self, blocks):
-        self._blocks = [None] * blocks
+        self._blocks = blocks
 
-    def readblocks(self, number, data, offset=0):
-        block = self._blocks[number]
-        data[:] = block[offset : offset + len(data)] if block else b"\xff" * len(data)
+    def readblocks(self, block, data, offset=0):
+        data[:] = memoryview(_disk[block])[offset : offset + len(data)]
 
-    def writeblocks(self, number, data, offset=0):
-        if self._blocks[number] is None:
-            self._blocks[number] = bytearray(b"\xff" * BLOCK)
-        self._blocks[number][offset : offset + len(data)] = data
+    def writeblocks(self, block, data, offset=0):
+        _disk[block][offset : offset + len(data)] = data
 
-    def ioctl(self, operation, argument):
-        if operation == 4:
-            return len(self._blocks)
-        if operation == 5:
-            return BLOCK
-        if operation == 6:
-            self._blocks[argument] = None
-        return 0
+    def ioctl(self, operation, _):
+        return {4: self._blocks, 5: BLOCK}.get(operation, 0)
 
 
 class Scratch:
     """`with Scratch() as root:` root is the path of an empty folder, gone afterwards. blocks: of the littlefs."""
 
-    def __init__(self, blocks=512):
+    def __init__(self, blocks=BLOCKS):
         self._blocks = blocks
 
     def __enter__(self):

@@ -215,6 +215,15 @@ def test_every_changed_file_makes_a_slot_bad():
         slot.verify(root, 1)
 
 
+def test_a_file_that_changed_with_its_index_makes_a_slot_bad():
+    with Scratch() as root:
+        folder = fill(root, 1)
+        other = (("app.py", b"VERSION = 9\n"), FILES[1], FILES[2])
+        write(folder + "/app.py", other[0][1])
+        write(folder + "/.index", index_of(other))
+        raises(slot.BadSlot, slot.verify, root, 1)
+
+
 def test_a_slot_with_a_file_missing_is_bad():
     with Scratch() as root:
         folder = fill(root, 0)

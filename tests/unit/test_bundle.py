@@ -184,6 +184,7 @@ def test_a_body_that_is_not_as_its_manifest_says():
     ):
         refused(read, build(files, body))
     refused(read, build(files) + b"\0")
+    refused(read, build(files, good[:-5] + b"\x00\x00\x00\x02" + b"2", size=3))
     for key, value in (("files", 1), ("files", 3), ("size", 1), ("size", 3), ("body_size", len(good) + 1)):
         refused(read, build(files, **{key: value}))
 
