@@ -88,7 +88,7 @@ class Record:
     def _end(self, outcome, reason):
         self.trial, self.boots_left, self.outcome, self.reason = NONE, 0, outcome, reason
 
-    def save(self, root="/srup"):
+    def save(self, root="/srup-data"):
         """Write the older copy and read it back. Raises OSError; the record before this one then still holds."""
         sequence = self.sequence + 1
         data = self._pack(sequence)
@@ -109,7 +109,7 @@ class Record:
             setattr(self, name, value)
 
 
-def load(root="/srup"):
+def load(root="/srup-data"):
     """The newest valid copy; a fresh Record, with no slot, if there is none."""
     newest = Record()
     for copy in (0, 1):

@@ -29,7 +29,7 @@ Choice = namedtuple("Choice", ("slot", "trial", "record", "note"))
 chosen = Choice(NONE, False, record.Record(), "no choice was made")
 
 
-def choose(root="/srup"):
+def choose(root="/srup-data"):
     """Choose the slot, set the deadline of a trial, put the slot first on sys.path; the Choice is kept in `chosen`."""
     global chosen
     state = record.load(root)

@@ -34,7 +34,7 @@ class Agent:
     """choice: what the boot part decided (srup_boot.start.Choice) · connect: the class of the transport · root: where the
     device's files are."""
 
-    def __init__(self, choice, connect, root="/srup"):
+    def __init__(self, choice, connect, root="/srup-data"):
         self.config = Config(root)
         self._root = root
         self._choice = choice

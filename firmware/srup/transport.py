@@ -22,8 +22,9 @@ _PINGRESP = const(0xD0)
 # Phases of a connection
 _DOWN = const(0)
 _DIALLING = const(1)
-_GREETING = const(2)
-_UP = const(3)
+_GREETING = const(2)  # CONNECT sent
+_SUBSCRIBING = const(3)  # messages may come: the broker has kept some
+_UP = const(4)
 
 
 class _WouldWait(Exception):
@@ -108,6 +109,7 @@ class Transport:
         self._buffer = bytearray(limits.FRAME + limits.TOPIC + 4)
         self._link = None
         self._phase = _DOWN
+        self._awaited = 0  # SUBACKs
         self._pause = 0
         self._retry_at = port.ticks_ms()
         self.acknowledged = []  # handles of publishes that the broker has taken
@@ -121,7 +123,8 @@ class Transport:
     def subscribe(self, topic, callback=None):
         """Subscribe now, and again on every new connection. topic: bytes, without wildcards."""
         self._topics[topic] = callback
-        if self.up:
+        if self._phase >= _SUBSCRIBING:
+            self._awaited += 1
             self._client.write_packet(self._link, self._client.subscribe, topic, 1)
 
     def publish(self, topic, payload, retain=False, qos=1):
@@ -202,7 +205,7 @@ class Transport:
     def _keep_alive(self):
         now = port.ticks_ms()
         silent = port.ticks_diff(now, self._heard)
-        if silent > limits.KEEPALIVE_S * 1000 or (self._phase == _GREETING and silent > limits.TRANSPORT_TIMEOUT):
+        if silent > limits.KEEPALIVE_S * 1000 or (self._phase != _UP and silent > limits.TRANSPORT_TIMEOUT):
             raise NetworkError("the broker has gone quiet")
         if self._phase == _UP and port.ticks_diff(now, self._pinged) > limits.KEEPALIVE_S * 500:
             self._pinged = now
@@ -243,27 +246,36 @@ class Transport:
             self._greeted(start, size)
         elif kind == _PUBACK and size - start >= 2:
             self.acknowledged.append(self._buffer[start] << 8 | self._buffer[start + 1])
-        elif kind == _SUBACK and size - start >= 3 and self._buffer[start + 2] == 0x80:
-            raise NetworkError("the broker refuses a subscription")
-        elif kind not in (_PUBACK, _SUBACK, _PINGRESP):
+        elif kind == _SUBACK and size - start >= 3:
+            if self._buffer[start + 2] == 0x80:
+                raise NetworkError("the broker refuses a subscription")
+            self._subscribed()
+        elif kind != _PINGRESP:
             raise NetworkError("packet 0x%02x from the broker" % kind)
         return None
 
     def _greeted(self, start, size):
         if self._phase != _GREETING or size - start != 2 or self._buffer[start + 1] != 0:
             raise NetworkError("the broker refuses the connection (%d)" % self._buffer[start + 1])
-        self._phase = _UP
-        self._pause = 0
-        self._pinged = port.ticks_ms()
-        for topic in self._topics:
-            self.subscribe(topic, self._topics[topic])
-        self.publish(self._state_topic, b"online", True, 1)
+        self._phase = _SUBSCRIBING
+        self._awaited = 0
+        for topic, callback in self._topics.items():
+            self.subscribe(topic, callback)
+
+    def _subscribed(self):
+        """Up once the broker has taken the first subscriptions: from now on nothing that is sent to us is lost."""
+        self._awaited -= 1
+        if self._phase == _SUBSCRIBING and not self._awaited:
+            self._phase = _UP
+            self._pause = 0
+            self._pinged = port.ticks_ms()
+            self.publish(self._state_topic, b"online", True, 1)
 
     def _published(self, start, size):
         topic_end = start + 2 + (self._buffer[start] << 8 | self._buffer[start + 1])
         qos = self._buffer[0] >> 1 & 3
         payload = topic_end + (2 if qos else 0)
-        if self._phase != _UP or qos > 1 or payload > min(size, start + 2 + limits.TOPIC + 2):
+        if self._phase < _SUBSCRIBING or qos > 1 or payload > min(size, start + 2 + limits.TOPIC + 2):
             raise NetworkError("a publication that makes no sense")
         self._held = self._buffer[topic_end] << 8 | self._buffer[topic_end + 1] if qos else 0
         if size > len(self._buffer) or size - payload > limits.FRAME:

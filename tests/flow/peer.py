@@ -13,6 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from srup_host import ca, keyfiles
+from srup_host.fleet import Fleet
 from srup_host.signing import PrivateKey
 
 Answer = Callable[[socket.socket, str, dict[str, str]], None]
@@ -26,12 +27,17 @@ class Authority:
         self.key, self.certificate = ca.create("test")
         self.der = self.certificate.public_bytes(Encoding.DER)
 
+    def adopt(self, fleet: Fleet) -> None:
+        """Be the authority of this fleet."""
+        self.key = keyfiles.load_private(fleet.ca_key)
+        self.certificate = x509.load_pem_x509_certificate(fleet.ca.read_bytes())
+
     def context(self, *hosts: str, expired: bool = False) -> ssl.SSLContext:
         key = keyfiles.generate()
         yesterday = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=1)
-        return self._context(key, ca.issue(self.key, self.certificate, key, hosts, yesterday if expired else None))
+        return self._loaded(key, ca.issue(self.key, self.certificate, key, hosts, yesterday if expired else None))
 
-    def _context(self, key: PrivateKey, certificate: x509.Certificate) -> ssl.SSLContext:
+    def _loaded(self, key: PrivateKey, certificate: x509.Certificate) -> ssl.SSLContext:
         pem = self.folder / "server.pem"
         private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         pem.write_bytes(private + certificate.public_bytes(Encoding.PEM))
@@ -45,8 +51,8 @@ class Peer:
     """Answers each connection with `answer(connection, path, headers)`, one after the other, until the context ends."""
 
     def __init__(self, context: ssl.SSLContext | None, answer: Answer):
-        self._context = context
-        self._answer = answer
+        self.context = context
+        self.answer = answer
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self.requests: list[dict[str, str]] = []
@@ -58,9 +64,14 @@ class Peer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+        self.close()
         self._thread.join(10)
+
+    def close(self) -> None:
+        """From now on nobody answers on this port."""
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
 
     def _serve(self) -> None:
         while True:
@@ -74,11 +85,11 @@ class Peer:
 
     def _converse(self, connection: socket.socket) -> None:
         connection.settimeout(20)
-        if self._context is None:  # a web server without TLS, met with a ClientHello
+        if self.context is None:  # a web server without TLS, met with a ClientHello
             connection.recv(4096)
             connection.sendall(head(400))
             return
-        connection = self._context.wrap_socket(connection, server_side=True)
+        connection = self.context.wrap_socket(connection, server_side=True)
         with connection:
             request = b""
             while b"\r\n\r\n" not in request:
@@ -89,7 +100,7 @@ class Peer:
             lines = request.decode().split("\r\n")
             headers = dict(line.lower().split(": ", 1) for line in lines[1:] if ": " in line)
             self.requests.append(headers)
-            self._answer(connection, lines[0].split()[1], headers)
+            self.answer(connection, lines[0].split()[1], headers)
 
 
 def serving(data: bytes, cut_at: list[int] | None = None) -> Answer:

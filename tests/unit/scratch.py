@@ -91,8 +91,7 @@ _open = []
 
 def folder():
     """The path of an empty folder; the one that was handed out before is gone. For stories that span functions."""
-    while _open:
-        _open.pop().__exit__()
+    _close()
     scratch = Scratch()
     root = scratch.__enter__()
     _open.append(scratch)
@@ -105,3 +104,14 @@ def exists(path):
         return True
     except OSError:
         return False
+
+
+def _close():
+    while _open:
+        _open.pop().__exit__()
+
+
+if not MICROPYTHON:
+    import atexit
+
+    atexit.register(_close)

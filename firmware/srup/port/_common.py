@@ -32,7 +32,7 @@ def clock_ms():
 
 def set_rtc(rtc, ms):
     """Set a machine.RTC to `ms` since 1970."""
-    year, month, day, hour, minute, second, weekday, _ = time.gmtime((ms - _EPOCH) // 1000)
+    year, month, day, hour, minute, second, weekday = time.gmtime((ms - _EPOCH) // 1000)[:7]
     rtc.datetime((year, month, day, weekday, hour, minute, second, 0))
 
 

@@ -1,0 +1,59 @@
+"""The command `srup`."""
+
+import io
+import sys
+
+import typer
+
+from srup import __version__
+from srup_host import bundle_commands, console, init, inspector, send, serve, sign_commands
+from srup_host.console import Failure
+from srup_host.virtual import command as virtual
+
+app = typer.Typer(
+    name="srup",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        console.say(f"srup {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: bool = typer.Option(
+        False, "--version", callback=_print_version, is_eager=True, help="Show the version and exit."
+    ),
+) -> None:
+    """Secure remote update for MicroPython boards: keys, bundles, signed commands, and a board to try them on."""
+
+
+app.command("init")(init.command)
+app.add_typer(bundle_commands.app, name="bundle")
+app.add_typer(sign_commands.app, name="sign")
+app.command("inspect")(inspector.command)
+app.command("serve")(serve.command)
+app.add_typer(send.app, name="send")
+app.command("virtual")(virtual.command)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command line. Exit codes: 0 done, 1 what was looked at is not good, 2 it can't be done, 130 interrupted."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 is no reason to stop
+    try:
+        app(args=arguments, prog_name="srup")
+    except Failure as failure:
+        console.report(failure)
+        sys.exit(failure.code)
+
+
+if __name__ == "__main__":
+    main()

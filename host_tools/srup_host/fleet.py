@@ -1,0 +1,251 @@
+"""A fleet's directory: its settings, its keys, its certificates and its devices.
+
+    srup.toml        settings, made by `srup init` and edited by hand
+    keys/            command, release and authority: <role>.pem (private, 0600) and <role>.pub.pem
+    tls/             ca.pem, ca.key, server.pem, server.key
+    devices/         <uuid>.json: uuid, name, board, public_key (65 bytes, hex), provisioned (ms since 1970)
+    releases.json    name of an application: security counter of its latest bundle
+
+What is wrong in these files raises Failure, which names the file.
+"""
+
+import json
+import os
+import re
+import ssl
+import time
+import tomllib
+import uuid
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import typer
+
+from srup import p256
+from srup.errors import InvalidKey
+from srup_host import files, keyfiles
+from srup_host.console import Failure
+from srup_host.signing import PrivateKey
+
+ROLES = ("command", "release", "authority")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
+
+FleetOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--fleet",
+        metavar="DIR",
+        envvar="SRUP_FLEET",
+        help="Directory of the fleet.",
+        show_default="the current directory",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Device:
+    """What the fleet knows of a device. public_key: 65 bytes in hex. provisioned: ms since 1970."""
+
+    uuid: str
+    name: str
+    board: str
+    public_key: str
+    provisioned: int
+
+    @property
+    def target(self) -> bytes:
+        """The UUID as a frame has it."""
+        return uuid.UUID(self.uuid).bytes
+
+    @property
+    def key(self) -> bytes:
+        return bytes.fromhex(self.public_key)
+
+
+@dataclass(frozen=True)
+class Address:
+    host: str
+    port: int
+    tls: bool = True
+
+
+class Fleet:
+    """A fleet that `srup init` has made; see `Fleet.open`."""
+
+    def __init__(self, directory: Path, settings: Mapping[str, Mapping[str, Any]]):
+        self.directory = directory
+        self.name: str = settings["fleet"]["name"]
+        self.namespace = uuid.UUID(settings["fleet"]["namespace"])
+        self.broker = Address(**settings["broker"])
+        self.https = Address(**settings["https"])
+        self.allow: list[str] = settings["devices"]["allow"]
+        self.board: str = settings["devices"]["board"]
+        self.trial_s: int = settings["devices"]["trial_s"]
+        self.poll_ms: int = settings["devices"]["poll_ms"]
+        self._keys = {role: directory / settings["keys"][role] for role in ROLES}
+        tls = settings["tls"]
+        self.ca, self.ca_key = directory / tls["ca"], directory / tls["ca_key"]
+        self.server, self.server_key = directory / tls["server"], directory / tls["server_key"]
+
+    @classmethod
+    def open(cls, directory: Path | None = None) -> Self:
+        """The fleet in `directory`; without one, the current directory's."""
+        directory = (directory or Path()).resolve()
+        path = directory / "srup.toml"
+        if not path.is_file():
+            raise Failure(f"no fleet in {directory}", "name one with --fleet, or make one: srup init DIR")
+        try:
+            settings = tomllib.loads(path.read_text("utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise Failure(f"{path}: {error}") from None
+        return cls(directory, _checked(path, settings))
+
+    # Keys and certificates
+
+    def private_key(self, role: str) -> PrivateKey:
+        """The private key of `command`, `release` or `authority`; asks for its passphrase where it has one."""
+        return keyfiles.load_private(self._keys[role])
+
+    def public_key(self, role: str) -> bytes:
+        """The public key (65 bytes). It is there also where the private one is kept elsewhere."""
+        return keyfiles.load_public(str(self.directory / "keys" / f"{role}.pub.pem"))
+
+    def ca_der(self) -> bytes:
+        """The CA's certificate as boards take it."""
+        try:
+            return ssl.PEM_cert_to_DER_cert(files.read(self.ca).decode())
+        except ValueError:
+            raise Failure(f"{self.ca} holds no certificate in PEM form") from None
+
+    # Devices and groups
+
+    def devices(self) -> list[Device]:
+        """All devices, by name."""
+        found = [_read_device(path) for path in self._devices.glob("*.json")]
+        return sorted(found, key=lambda device: device.name)
+
+    def device(self, name_or_uuid: str) -> Device:
+        wanted = name_or_uuid.lower()
+        for device in self.devices():
+            if device.name == name_or_uuid or device.uuid == wanted:
+                return device
+        raise Failure(f"no device {name_or_uuid!r} in the fleet {self.name}", f"they are in {self._devices}")
+
+    def add_device(
+        self,
+        name: str,
+        board: str,
+        public_key: bytes,
+        identity: uuid.UUID | None = None,
+        provisioned: int | None = None,
+    ) -> Device:
+        """Enrol a device; its key is never replaced later. identity: its UUID (version 4), a new one by default."""
+        if not NAME.fullmatch(name):
+            raise Failure(
+                f"{name!r} is no device name", "1 to 32 of A-Z a-z 0-9 . _ -, beginning with a letter or digit"
+            )
+        identity = identity or uuid.uuid4()
+        at = time.time_ns() // 1_000_000 if provisioned is None else provisioned
+        device = Device(str(identity), name, board, public_key.hex(), at)
+        try:
+            p256.check_public_key(public_key)
+        except InvalidKey as error:
+            raise Failure(f"the device {name} has no good public key: {error}") from None
+        if any(name == other.name for other in self.devices()):
+            raise Failure(f"the fleet {self.name} has a device named {name}", "give this one another name")
+        self._devices.mkdir(exist_ok=True)
+        files.write_new(self._devices / f"{identity}.json", json.dumps(asdict(device), indent=1).encode() + b"\n")
+        return device
+
+    def group(self, name: str) -> uuid.UUID:
+        """The UUID of a group: name-based, in the fleet's namespace."""
+        return uuid.uuid5(self.namespace, name)
+
+    # Releases
+
+    def counter(self, application: str) -> int:
+        """Security counter of the latest bundle of an application, 0 before the first."""
+        return int(self._releases().get(application, 0))
+
+    def record_counter(self, application: str, counter: int) -> None:
+        if counter > self.counter(application):
+            changed = json.dumps(self._releases() | {application: counter}, indent=1, sort_keys=True)
+            files.replace(self.directory / "releases.json", changed.encode() + b"\n")
+
+    def _releases(self) -> dict[str, int]:
+        path = self.directory / "releases.json"
+        try:
+            releases = json.loads(files.read(path)) if path.exists() else {}
+        except ValueError:
+            releases = None
+        if not isinstance(releases, dict) or not all(type(counter) is int for counter in releases.values()):
+            raise Failure(f"{path} is damaged", "it holds {application: security counter}")
+        return releases
+
+    @property
+    def _devices(self) -> Path:
+        return self.directory / "devices"
+
+
+def _read_device(path: Path) -> Device:
+    try:
+        device = Device(**json.loads(files.read(path)))
+        if [type(value) for value in asdict(device).values()] != [str, str, str, str, int]:
+            raise ValueError("a value of another kind than text, or provisioned no number")
+        if device.uuid != path.stem or str(uuid.UUID(device.uuid)) != device.uuid:
+            raise ValueError("its uuid is not the file's name")
+        p256.check_public_key(device.key)
+        return device
+    except (ValueError, TypeError, InvalidKey) as error:
+        raise Failure(f"{path} describes no device: {error}") from None
+
+
+# What srup.toml must hold. A setting that is not here is refused: it would be a slip of the pen that changes nothing.
+_FORM: dict[str, dict[str, type]] = {
+    "fleet": {"name": str, "namespace": str},
+    "broker": {"host": str, "port": int, "tls": bool},
+    "https": {"host": str, "port": int},
+    "devices": {"allow": list, "board": str, "trial_s": int, "poll_ms": int},
+    "keys": dict.fromkeys(ROLES, str),
+    "tls": dict.fromkeys(("ca", "ca_key", "server", "server_key"), str),
+}
+_WORDS = {str: "text", int: "a whole number", bool: "true or false", list: 'a list, as in ["host:port"]'}
+
+
+def _checked(path: Path, settings: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    for section, form in _FORM.items():
+        given = settings.get(section)
+        if not isinstance(given, dict):
+            raise Failure(f"{path} has no section [{section}]")
+        for key, kind in form.items():
+            if type(given.get(key)) is not kind:
+                raise Failure(f"{path}: {key} in [{section}] must be {_WORDS[kind]}")
+        _refuse_unknown(f"{path}: no such setting in [{section}]", given.keys() - form.keys())
+    _refuse_unknown(f"{path}: no such section", settings.keys() - _FORM.keys())
+    _check_values(path, settings)
+    return settings
+
+
+def _refuse_unknown(message: str, unknown: AbstractSet[str]) -> None:
+    if unknown:
+        raise Failure(f"{message}: {', '.join(sorted(unknown))}")
+
+
+def _check_values(path: Path, settings: dict[str, dict[str, Any]]) -> None:
+    try:
+        uuid.UUID(settings["fleet"]["namespace"])
+    except ValueError:
+        raise Failure(f"{path}: namespace in [fleet] must be a UUID") from None
+    for section in ("broker", "https"):
+        if not 0 < settings[section]["port"] < 65536:
+            raise Failure(f"{path}: port in [{section}] must be from 1 to 65535")
+    if not all(isinstance(entry, str) for entry in settings["devices"]["allow"]):
+        raise Failure(f"{path}: allow in [devices] must be {_WORDS[list]}")
+
+
+def find(directory: Path | None) -> Fleet | None:
+    """The fleet named, or else the current directory's if it is one, or else None."""
+    return Fleet.open(directory) if directory or os.path.isfile("srup.toml") else None

@@ -1,0 +1,178 @@
+"""Frames from devices: which of them a server acts on (protocol.md, section 3), and what follows from them."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from srup import limits, status, tokens, wire
+from srup.errors import BadSignature, InvalidKey, Malformed
+from srup_host import rules, signing
+from srup_host.console import Failure
+from srup_host.fleet import Fleet
+from srup_host.rules import Verdict
+from srup_host.tables import Alarm, Evidence, Heard, Transaction, latest_update, unanswered
+
+_FROM_DEVICE = (wire.RESPONSE, wire.DATA, wire.JOIN_REQUEST, wire.RESIGN_REQUEST)
+
+
+class Kind(StrEnum):
+    """What a frame from a device turned out to be."""
+
+    ANSWER = "answer"  # a RESPONSE that moves its transaction on
+    DUPLICATE = "duplicate"  # the same RESPONSE again, harmless
+    INVENTORY = "inventory"
+    DATA = "data"
+    REQUEST = "request"  # JOIN or RESIGN
+    REFUSED = "refused"  # nobody's: malformed, or not signed by the device
+    ALARM = "alarm"  # the device's own, and it should not be: a conflict, a replay, an unknown token
+
+
+@dataclass(frozen=True)
+class Event:
+    """What became of a frame. token: of the transaction, or the frame's own. why: for REFUSED and ALARM. size: bytes.
+
+    confirm: the token of an update on trial that now waits for `Ledger.confirm`.
+    """
+
+    kind: Kind
+    device: str
+    token: bytes = b""
+    status: int | None = None
+    why: str = ""
+    name: str = ""
+    value: bytes = b""
+    size: int = 0
+    confirm: bytes | None = None
+
+
+class Receiver:
+    """Judges frames within the caller's database transaction. now: the clock, ms since 1970."""
+
+    def __init__(self, fleet: Fleet, now: Callable[[], int]):
+        self._fleet = fleet
+        self._now = now
+
+    def judge(self, session: Session, uuid: str, frame: bytes) -> Event:
+        """What a frame on the topic (or URL) of device `uuid` is, recorded with all that follows from it."""
+        try:
+            unverified = self._authentic(uuid, frame)
+        except (Malformed, BadSignature, InvalidKey, Failure) as error:
+            return replace(self._refuse(session, uuid, frame, str(error)), size=len(frame))
+        take = self._answered if unverified.type == wire.RESPONSE else self._told
+        happened = take(session, uuid, unverified)
+        self._keep(session, happened, frame)
+        return replace(happened, size=len(frame))
+
+    def _authentic(self, uuid: str, frame: bytes) -> wire.Unverified:
+        """The frame, if it is this device's. Raises Malformed, BadSignature, InvalidKey or, for no such device, Failure."""
+        unverified = wire.decode(frame)
+        wire.check_sizes(unverified)
+        if unverified.type not in _FROM_DEVICE:
+            raise Malformed(f"{wire.TYPES[unverified.type][0]} from a device")
+        device = self._fleet.device(uuid)
+        signing.verify_frame(device.key, unverified)
+        if unverified.elements.get("target", device.target) != device.target:
+            raise Malformed("target is another device")
+        return unverified
+
+    def _answered(self, session: Session, uuid: str, response: wire.Unverified) -> Event:
+        token, value = response.elements["token"], response.elements["status"]
+        transaction = session.get(Transaction, (uuid, token))
+        if transaction is None:
+            return Event(Kind.ALARM, uuid, token, value, f"{status.name(value)} under a token that was never sent")
+        return self._move(session, transaction, value)
+
+    def _move(self, session: Session, transaction: Transaction, value: int) -> Event:
+        """Take `value` as the latest status, if it is."""
+        verdict = rules.judge(transaction.kind, transaction.seen, value)
+        if verdict is Verdict.CONFLICT:
+            said = "nothing yet" if transaction.status is None else status.name(transaction.status)
+            why = f"{status.name(value)} after {said}"
+            return Event(Kind.ALARM, transaction.device, transaction.token, value, why)
+        if verdict is Verdict.FORWARD:
+            transaction.seen += bytes((value,))
+            transaction.changed = self._now()
+        for sent in unanswered(session, transaction.device):
+            if sent.token == transaction.token and value in rules.ANSWERS[sent.type]:
+                sent.unanswered = False
+        on_trial = transaction.status == status.ACTIVATE_TRIAL
+        kind = Kind.ANSWER if verdict is Verdict.FORWARD else Kind.DUPLICATE
+        confirm = transaction.token if on_trial and value == status.ACTIVATE_TRIAL else None
+        return Event(kind, transaction.device, transaction.token, value, confirm=confirm)
+
+    def _told(self, session: Session, uuid: str, unverified: wire.Unverified) -> Event:
+        """DATA, JOIN or RESIGN: the device's own tokens put them in order."""
+        token = unverified.elements["token"]
+        heard = session.get(Heard, uuid)
+        if not tokens.is_token(token):
+            return Event(Kind.ALARM, uuid, token, why="its token is not a UUIDv7")
+        if heard is None:
+            heard = Heard(device=uuid, token=tokens.ZERO)
+            session.add(heard)
+        if token <= heard.token:
+            return Event(Kind.ALARM, uuid, token, why=f"replay of {wire.TYPES[unverified.type][0]}")
+        heard.token = token
+        if unverified.type != wire.DATA:
+            return Event(Kind.REQUEST, uuid, token, name=str(wire.TYPES[unverified.type][0]))
+        name, value = unverified.elements["name"].decode("ascii", "replace"), unverified.elements["value"]
+        if name == "inventory":
+            return self._inventory(session, heard, token, value)
+        return Event(Kind.DATA, uuid, token, name=name, value=value)
+
+    def _inventory(self, session: Session, heard: Heard, token: bytes, value: bytes) -> Event:
+        try:
+            inventory = dict(json.loads(value))
+            reported = {bytes.fromhex(known): int(last) for known, last in dict(inventory["latest"]).items()}
+        except (ValueError, TypeError, KeyError):
+            return Event(Kind.ALARM, heard.device, token, why="an inventory that can't be read")
+        heard.inventory, heard.inventory_at = value.decode(), self._now()
+        moved = self._catch_up(session, heard.device, reported)
+        contradiction = self._compare(session, heard.device, inventory) or _first_alarm(moved)
+        if contradiction:
+            return Event(Kind.ALARM, heard.device, token, why=contradiction, name="inventory", value=value)
+        confirm = next((found.confirm for found in moved if found.confirm), None)
+        return Event(Kind.INVENTORY, heard.device, token, name="inventory", value=value, confirm=confirm)
+
+    def _catch_up(self, session: Session, uuid: str, reported: Mapping[bytes, int]) -> list[Event]:
+        """Answers that were lost: the inventory has the latest transactions with their last status."""
+        for sent in unanswered(session, uuid):
+            if sent.type == wire.ID_REQUEST:
+                sent.unanswered = False
+                session.get_one(Transaction, (uuid, sent.token)).agreed = self._now()
+        known = [(session.get(Transaction, (uuid, token)), value) for token, value in reported.items()]
+        return [self._move(session, transaction, value) for transaction, value in known if transaction]
+
+    def _compare(self, session: Session, uuid: str, inventory: Mapping[str, Any]) -> str:
+        """Hold the inventory against the latest update that is said to be confirmed; "" unless they contradict."""
+        update = latest_update(session, uuid)
+        if update is None or update.status != status.ACTIVATE_SUCCESS or update.agreed:
+            return ""
+        runs = (inventory.get("name"), inventory.get("version"), inventory.get("tree"))
+        if runs == (update.name, update.version, update.tree) and not inventory.get("trial"):
+            update.agreed = self._now()
+            return ""
+        return f"said to be confirmed: {update.name} {update.version}, but it runs {runs[0]} {runs[1]}"
+
+    def _keep(self, session: Session, happened: Event, frame: bytes) -> None:
+        if happened.kind is Kind.ALARM:
+            session.add(Alarm(device=happened.device, why=happened.why, at=self._now(), count=1, frame=frame))
+        elif happened.kind is not Kind.DUPLICATE:
+            session.add(Evidence(device=happened.device, at=self._now(), frame=frame, verdict=happened.kind.value))
+
+    def _refuse(self, session: Session, uuid: str, frame: bytes, why: str) -> Event:
+        """Not the device's word: counted under one entry for each reason, so that noise does not fill the disk."""
+        entry = session.scalar(select(Alarm).where(Alarm.device == "", Alarm.why == why))
+        if entry is None:
+            entry = Alarm(device="", why=why, count=0, at=0, frame=b"")
+            session.add(entry)
+        entry.count, entry.at, entry.frame = entry.count + 1, self._now(), frame[: limits.FRAME]
+        return Event(Kind.REFUSED, uuid, why=why)
+
+
+def _first_alarm(events: list[Event]) -> str:
+    return next((found.why for found in events if found.kind is Kind.ALARM), "")

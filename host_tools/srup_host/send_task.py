@@ -1,0 +1,128 @@
+"""What all commands of `srup send` have in common: the conversation, what a person sees of it, and the exit code."""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import NoReturn
+
+import typer
+
+from srup import status, wire
+from srup_host import console, sending
+from srup_host.console import Failure
+from srup_host.courier import Courier
+from srup_host.fleet import Fleet
+from srup_host.ledger import Ledger
+from srup_host.receiving import Event, Kind
+from srup_host.sending import Outcome, Result, Sender
+from srup_host.tables import Sent
+
+
+class Task:
+    """One run of `srup send`: a device, a conversation with it, how it ended."""
+
+    def __init__(
+        self,
+        device: str,
+        fleet_dir: Path | None,
+        wait: bool,
+        timeout: float,
+        set_aside: bool,
+        as_json: bool,
+        confirm: bool = True,
+    ):
+        self.fleet = Fleet.open(fleet_dir)
+        self.device = self.fleet.device(device)
+        self.ledger = Ledger(self.fleet)
+        self._wait = wait
+        self._timeout = timeout
+        self._set_aside = set_aside
+        self._as_json = as_json
+        self._confirm = confirm
+        self._began = time.monotonic()
+        self._happened: list[dict[str, object]] = []
+
+    def run(self, *steps: Callable[[], Sent]) -> NoReturn:
+        """Send what each step makes, one after the other as long as all is well, show how it ended, and exit."""
+        if self._set_aside:
+            self.ledger.set_aside(self.device)
+        try:
+            result = asyncio.run(self._converse(steps))
+        except KeyboardInterrupt:
+            console.note(f"not waiting any longer; the frame stays queued: srup send wait {self.device.name}")
+            raise
+        finally:
+            self.ledger.close()
+        raise typer.Exit(result.outcome if result else 0)
+
+    def last_sent(self) -> Sent:
+        sent = self.ledger.last_command(self.device)
+        if sent is None:
+            raise Failure(f"nothing was ever sent to {self.device.name}")
+        return sent
+
+    async def _converse(self, steps: Iterable[Callable[[], Sent]]) -> Result | None:
+        async with Courier(self.fleet, self.ledger) as courier:
+            sender = Sender(self.ledger, courier, self._tell, self._confirm)
+            result = None
+            for step in steps:
+                sent = step()
+                if not self._wait:
+                    await sender.send(sent)
+                    return self._show_sent(sent)
+                with console.err.status(f"waiting for {self.device.name} …"):
+                    result = await sender.follow(self.device, sent, self._timeout)
+                self._show(sent, result)
+                if result.outcome is not Outcome.DONE:
+                    break
+            return result
+
+    # What a person sees
+
+    def _tell(self, happened: Sent | Event) -> None:
+        after = time.monotonic() - self._began
+        if isinstance(happened, Sent):
+            what, size = happened.name, len(happened.frame)
+            console.note(f"{after:8.2f} s  -> {what}, {size} bytes, token {happened.token.hex()}", "dim")
+        else:
+            what, size = sending.describe(happened), happened.size
+            style = "bold red" if happened.kind in (Kind.ALARM, Kind.REFUSED) else "dim"
+            console.note(f"{after:8.2f} s  <- {what}, {size} bytes", style)
+        self._happened.append(
+            {"seconds": round(after, 3), "sent": isinstance(happened, Sent), "what": what, "size": size}
+        )
+
+    def _show_sent(self, sent: Sent) -> None:
+        if self._as_json:
+            console.print_json(self._facts(sent) | {"outcome": "SENT", "status": None, "status_name": None})
+        else:
+            console.say(f"{self.device.name}: {sent.name} is with the broker, token {sent.token.hex()}")
+
+    def _show(self, sent: Sent, result: Result) -> None:
+        if self._as_json:
+            known = None if result.status is None else status.name(result.status)
+            facts = {"outcome": result.outcome.name, "status": result.status, "status_name": known, "why": result.why}
+            extra = {"inventory": self.ledger.inventory(self.device)} if sent.type == wire.ID_REQUEST else {}
+            console.print_json(self._facts(sent) | facts | extra | {"events": self._happened})
+            return
+        console.say(
+            f"{self.device.name}: {self._words(sent, result)}", "bold green" if not result.outcome else "bold red"
+        )
+        if sent.type == wire.ID_REQUEST and not result.outcome:
+            rows = [(key, json.dumps(value)) for key, value in (self.ledger.inventory(self.device) or {}).items()]
+            console.columns(rows, ("cyan",))
+
+    def _facts(self, sent: Sent) -> dict[str, object]:
+        return {"device": self.device.name, "uuid": self.device.uuid, "type": sent.name, "token": sent.token.hex()}
+
+    def _words(self, sent: Sent, result: Result) -> str:
+        said = result.why if result.status is None else status.name(result.status)
+        if result.outcome:
+            return f"{said}: {result.why}" if result.why and result.status is not None else said
+        if sent.type == wire.ID_REQUEST:
+            return "runs"
+        update = self.ledger.transaction(self.device, sent.token)
+        end = {wire.INITIATE: "is staged", wire.ACTIVATE: "is confirmed"}.get(sent.type)
+        return f"{update.name} {update.version} {end} ({said})" if end else said

@@ -1,0 +1,140 @@
+"""`srup serve`: broker and HTTPS server in one process, and an ear for what devices answer."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from socket import socket
+from typing import Annotated
+
+import typer
+
+from srup_host import console, hosting, net
+from srup_host.broker import Broker
+from srup_host.console import Failure
+from srup_host.courier import Courier
+from srup_host.fleet import Fleet, FleetOption
+from srup_host.hosting import Hosting, Request
+from srup_host.ledger import Ledger
+from srup_host.receiving import Event, Kind
+from srup_host.sending import describe
+
+TLS_NEWEST = ssl.TLSVersion.MAXIMUM_SUPPORTED
+
+
+@asynccontextmanager
+async def servers(
+    fleet: Fleet,
+    mqtt: list[socket],
+    https: list[socket],
+    *,
+    unencrypted: list[socket] | None = None,
+    seen: Callable[[Request], None] = lambda request: None,
+    newest: ssl.TLSVersion = TLS_NEWEST,
+) -> AsyncIterator[tuple[Broker, Hosting]]:
+    """The fleet's broker and its HTTPS server on these sockets, until the context ends.
+
+    unencrypted: sockets for MQTT over plain TCP · seen: told of every download · newest: TLS version; boards speak 1.2.
+    """
+    context = net.server_context(fleet, newest)
+    async with (
+        Broker(fleet, mqtt, context if fleet.broker.tls else None, unencrypted) as broker,
+        Hosting(hosting.public(fleet), context, https, seen) as files,
+    ):
+        yield broker, files
+
+
+async def listen(fleet: Fleet, ledger: Ledger, told: Callable[[Event], None]) -> None:
+    """Publish again what is unanswered, then hand what devices send to the ledger, for ever."""
+    async with Courier(fleet, ledger, lasting=True) as courier:
+        for sent in ledger.unanswered():
+            await courier.send(sent)
+        while event := await courier.next_event():
+            told(event)
+
+
+def command(
+    listen_on: Annotated[
+        str, typer.Option("--listen", metavar="ADDRESS", help="Address to listen on.", show_default="all of them")
+    ] = "",
+    unencrypted_port: Annotated[
+        int,
+        typer.Option(min=0, max=65535, help="Also take MQTT in the clear on this port.", show_default="not"),
+    ] = 0,
+    newest_tls: Annotated[
+        str, typer.Option("--newest-tls", metavar="1.2|1.3", help="Newest TLS version to speak.")
+    ] = "1.3",
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Also say whom the broker refused, and why.")
+    ] = False,
+    fleet_dir: FleetOption = None,
+) -> None:
+    """Run the fleet's MQTT broker and its HTTPS server, until Ctrl-C."""
+    _set_up_logging(verbose)
+    fleet = Fleet.open(fleet_dir)
+    newest = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}.get(newest_tls)
+    if newest is None:
+        raise Failure(f"TLS {newest_tls} is not spoken here", "give 1.2 or 1.3")
+    asyncio.run(_serve(fleet, listen_on, unencrypted_port, newest))
+
+
+async def _serve(fleet: Fleet, address: str, unencrypted_port: int, newest: ssl.TLSVersion) -> None:
+    ledger = Ledger(fleet)
+    mqtt = net.listen(address, fleet.broker.port)
+    https = net.listen(address, fleet.https.port)
+    unencrypted = net.listen(address, unencrypted_port) if unencrypted_port else None
+    async with servers(fleet, mqtt, https, unencrypted=unencrypted, seen=_show_request, newest=newest):
+        _announce(fleet, unencrypted_port)
+        listening = asyncio.create_task(listen(fleet, ledger, lambda event: _show(fleet, event)))
+        stop = asyncio.create_task(_asked_to_stop())
+        await asyncio.wait((listening, stop), return_when=asyncio.FIRST_COMPLETED)
+        for task in (listening, stop):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        console.note("stopped")
+
+
+async def _asked_to_stop() -> None:
+    """Until SIGINT or SIGTERM."""
+    asked = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, asked.set)
+    await asked.wait()
+
+
+def _announce(fleet: Fleet, unencrypted_port: int) -> None:
+    kind = "mqtts" if fleet.broker.tls else "mqtt, in the clear"
+    console.say(f"The fleet {fleet.name} is served; Ctrl-C ends it", "bold green")
+    rows = [
+        (kind, f"{fleet.broker.host}:{fleet.broker.port}", "broker"),
+        ("https", f"{fleet.https.host}:{fleet.https.port}", f"files of {hosting.public(fleet)}"),
+    ]
+    if unencrypted_port:
+        rows.append(("mqtt, in the clear", f"{fleet.broker.host}:{unencrypted_port}", "broker"))
+    console.columns(rows, ("cyan",))
+
+
+def _show_request(request: Request) -> None:
+    part = f" ({request.range})" if request.range else ""
+    console.say(f"https  {request.path}  {request.status}, {console.size(request.size)}{part}", "dim")
+
+
+def _show(fleet: Fleet, event: Event) -> None:
+    try:
+        name = fleet.device(event.device).name
+    except Failure:
+        name = event.device
+    alarming = event.kind in (Kind.ALARM, Kind.REFUSED)
+    token = f"  {event.token.hex()[:12]}…" if event.token else ""
+    console.say(f"mqtt   {name}  {describe(event)}{token}", "bold red" if alarming else "")
+
+
+def _set_up_logging(verbose: bool) -> None:
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    logging.getLogger("srup_host").setLevel(logging.INFO if verbose else logging.WARNING)
+    for chatty in ("amqtt", "transitions"):
+        logging.getLogger(chatty).setLevel(logging.ERROR)

@@ -1,0 +1,87 @@
+"""The fleet's servers in a thread, with fake devices on the broker: what a command under test finds running."""
+
+import asyncio
+import contextlib
+import ssl
+import threading
+
+import aiomqtt
+
+from srup import wire
+from srup_host import init, net
+from srup_host.serve import servers
+
+
+def create_fleet(folder, **settings):
+    """A fleet on free ports of localhost, and the sockets that hold them: (fleet, MQTT's, HTTPS's)."""
+    mqtt, https = net.listen("localhost", 0), net.listen("localhost", 0)
+    ports = {"broker_port": net.port_of(mqtt), "https_port": net.port_of(https)}
+    return init.create(folder, "home", **ports, **settings), mqtt, https
+
+
+class Backdrop:
+    """`with Backdrop(folder) as backdrop:`; then `backdrop.play(fake_device, behave)`."""
+
+    def __init__(self, folder):
+        self.fleet, self._mqtt, self._https = create_fleet(folder)
+        self.requests = []
+        self._loop = asyncio.new_event_loop()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._devices = []
+
+    def __enter__(self):
+        self._thread.start()
+        assert self._ready.wait(20)
+        return self
+
+    def __exit__(self, *_):
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(20)
+        assert not self._thread.is_alive()
+
+    def play(self, fake, behave):
+        """Connect a device. behave(frame: Unverified) -> frames to send back; raises in the test if the device can't connect."""
+        asyncio.run_coroutine_threadsafe(self._connect(fake, behave), self._loop).result(20)
+
+    async def _connect(self, fake, behave):
+        up = asyncio.get_running_loop().create_future()
+        self._devices.append(asyncio.create_task(self._live(fake, behave, up)))
+        await up
+
+    async def _live(self, fake, behave, up):
+        async with device_client(self.fleet, fake) as client:
+            await client.subscribe(f"srup/{fake.uuid}/c2", qos=1)
+            up.set_result(None)
+            async for message in client.messages:
+                for frame in behave(wire.decode(message.payload)):
+                    await client.publish(f"srup/{fake.uuid}/up", frame, qos=1)
+
+    def _run(self):
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._serve())
+
+    async def _serve(self):
+        self._stop = asyncio.Event()
+        async with servers(self.fleet, self._mqtt, self._https, seen=self.requests.append):
+            self._ready.set()
+            await self._stop.wait()
+            for task in self._devices:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+
+
+def device_client(fleet, fake, **options):
+    """The device's connection, as firmware/srup/transport.py makes it."""
+    state = f"srup/{fake.uuid}/state"
+    given = {
+        "username": fake.uuid,
+        "password": fake.password,
+        "identifier": fake.uuid,
+        "clean_session": False,
+        "keepalive": 60,
+        "will": aiomqtt.Will(state, b"offline", 1, True),
+        "tls_context": ssl.create_default_context(cafile=str(fleet.ca)) if fleet.broker.tls else None,
+    }
+    return aiomqtt.Client(fleet.broker.host, fleet.broker.port, **(given | options))

@@ -1,0 +1,373 @@
+"""The sender's rules of protocol.md, section 3: what may be sent, and what an answer changes."""
+
+import json
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from srup import limits, status, tokens, wire
+from srup_host import init, keyfiles, signing
+from srup_host.console import Failure
+from srup_host.ledger import TOLERANCE, Ledger
+from srup_host.receiving import Kind
+from srup_host.tables import Sent
+from tests.host.fake_device import NOW, FakeDevice
+
+MANIFEST = {"name": "thermometer", "version": "2.0", "tree": "ab" * 32, "counter": 1}
+OLD = {"name": "thermometer", "version": "1.0", "tree": "cd" * 32}
+DIGEST = bytes(32)
+URL = "https://localhost:8443/x.srup"
+
+
+class Clock:
+    now = NOW
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def fleet(tmp_path):
+    return init.create(tmp_path / "fleet", "home")
+
+
+@pytest.fixture
+def kitchen(fleet):
+    return FakeDevice(fleet)
+
+
+@pytest.fixture
+def ledger(fleet, clock):
+    ledger = Ledger(fleet, clock)
+    yield ledger
+    ledger.close()
+
+
+def initiate(ledger, board, manifest=MANIFEST):
+    return ledger.initiate(board.device, URL, DIGEST, manifest)
+
+
+def answer(ledger, board, sent, value):
+    return ledger.received(board.uuid, board.response(sent.token, value))
+
+
+def staged(ledger, board):
+    sent = initiate(ledger, board)
+    answer(ledger, board, sent, status.UPDATE_SUCCESS)
+    return sent
+
+
+def on_trial(ledger, board):
+    sent = staged(ledger, board)
+    ledger.activate(board.device)
+    answer(ledger, board, sent, status.ACTIVATE_TRIAL)
+    return sent
+
+
+# Frames out
+
+
+def test_a_frame_is_signed_by_the_command_key_for_this_device_and_of_now(ledger, kitchen, fleet):
+    sent = initiate(ledger, kitchen)
+    frame = wire.decode(sent.frame)
+    signing.verify_frame(fleet.public_key("command"), frame)
+    assert frame.elements == {
+        "target": kitchen.device.target,
+        "token": sent.token,
+        "url": URL.encode(),
+        "digest": DIGEST,
+    }
+    assert tokens.is_token(sent.token) and tokens.milliseconds(sent.token) == NOW
+    assert sent.topic == f"srup/{kitchen.uuid}/c2"
+
+
+def test_tokens_rise_even_while_the_clock_stands_or_steps_back_a_little(ledger, kitchen, clock):
+    found = []
+    for back in (0, 0, 0, TOLERANCE, 1):
+        clock.now = NOW - back
+        found.append(ledger.id_request(kitchen.device).token)
+    assert found == sorted(set(found))
+
+
+def test_tokens_rise_across_restarts(fleet, kitchen, clock):
+    tokens_of = []
+    for _ in range(2):
+        ledger = Ledger(fleet, clock)
+        tokens_of.append(ledger.id_request(kitchen.device).token)
+        ledger.close()
+    assert tokens_of[0] < tokens_of[1]
+
+
+def test_nothing_is_signed_with_a_clock_behind_the_last_token_of_any_device(ledger, fleet, kitchen, clock):
+    ledger.id_request(kitchen.device)
+    clock.now -= TOLERANCE + 1000
+    with pytest.raises(Failure, match="6 s behind"):
+        ledger.id_request(FakeDevice(fleet, "cellar").device)
+    assert len(ledger.unanswered()) == 1
+
+
+def test_one_unanswered_command_per_device_at_a_time(ledger, kitchen, clock):
+    first = initiate(ledger, kitchen)
+    clock.now += 7000
+    for attempt in (lambda: ledger.action(kitchen.device, 1), lambda: initiate(ledger, kitchen)):
+        with pytest.raises(Failure, match="kitchen has not answered the INITIATE of 7 s ago; wait for the answer"):
+            attempt()
+    assert [sent.token for sent in ledger.unanswered(kitchen.device)] == [first.token]
+    answer(ledger, kitchen, first, status.UPDATE_FAIL_SERVER)
+    initiate(ledger, kitchen)
+
+
+def test_other_devices_and_questions_do_not_wait(ledger, fleet, kitchen):
+    initiate(ledger, kitchen)
+    initiate(ledger, FakeDevice(fleet, "cellar"))
+    ledger.id_request(kitchen.device)
+    ledger.id_request(kitchen.device)
+
+
+def test_two_processes_can_not_both_send(fleet, ledger, kitchen):
+    """The database itself refuses a second unanswered command."""
+    initiate(ledger, kitchen)
+    with pytest.raises(IntegrityError), ledger._exclusive() as session:
+        session.add(Sent(device=kitchen.uuid, token=bytes(16), type=wire.ACTION, frame=b"", at=NOW, unanswered=True))
+    other = Ledger(fleet, Clock())
+    with pytest.raises(Failure, match="not answered"):
+        other.action(kitchen.device, 1)
+    other.close()
+
+
+def test_what_was_not_sent_leaves_no_trace(ledger, kitchen):
+    with pytest.raises(Failure, match="malformed"):
+        ledger.data(kitchen.device, "app.x", bytes(limits.VALUE + 1))
+    assert ledger.unanswered() == [] and ledger.last_command(kitchen.device) is None
+
+
+def test_set_aside_an_answer_still_counts_when_it_comes(ledger, kitchen):
+    first = initiate(ledger, kitchen)
+    ledger.set_aside(kitchen.device)
+    initiate(ledger, kitchen)
+    assert answer(ledger, kitchen, first, status.SUPERSEDED).kind is Kind.ANSWER
+
+
+def test_what_is_too_old_for_the_device_does_not_block(ledger, kitchen, clock):
+    initiate(ledger, kitchen)
+    clock.now += limits.FRESH + 1
+    initiate(ledger, kitchen)
+
+
+# Updates
+
+
+def test_activate_has_the_token_of_what_is_staged(ledger, kitchen):
+    sent = staged(ledger, kitchen)
+    activate = ledger.activate(kitchen.device)
+    assert wire.decode(activate.frame).elements == {"token": sent.token}
+
+
+def test_activate_needs_something_staged(ledger, kitchen):
+    with pytest.raises(Failure, match="nothing staged"):
+        ledger.activate(kitchen.device)
+    sent = initiate(ledger, kitchen)
+    with pytest.raises(Failure, match="nothing staged"):
+        ledger.activate(kitchen.device)
+    answer(ledger, kitchen, sent, status.UPDATE_FAIL_DIGEST)
+    with pytest.raises(Failure, match="nothing staged"):
+        ledger.activate(kitchen.device)
+
+
+def test_activate_with_another_command_key_than_the_initiate_is_not_sent(ledger, fleet, kitchen, clock):
+    staged(ledger, kitchen)
+    path = fleet.directory / "keys" / "command.pem"
+    path.write_bytes(keyfiles.private_pem(keyfiles.generate()))
+    with pytest.raises(Failure, match="another command key"):
+        Ledger(fleet, clock).activate(kitchen.device)
+
+
+def test_a_trial_asks_to_be_confirmed_and_the_confirm_names_it(ledger, kitchen):
+    sent = staged(ledger, kitchen)
+    ledger.activate(kitchen.device)
+    event = answer(ledger, kitchen, sent, status.ACTIVATE_TRIAL)
+    assert (event.kind, event.confirm) == (Kind.ANSWER, sent.token)
+    confirm = ledger.confirm(kitchen.device, sent.token)
+    elements = wire.decode(confirm.frame).elements
+    assert (elements["name"], elements["value"]) == (b"confirm", sent.token)
+    assert elements["token"] > sent.token
+
+
+def test_a_confirm_is_not_signed_twice_while_it_is_unanswered(ledger, kitchen):
+    sent = on_trial(ledger, kitchen)
+    confirm = ledger.confirm(kitchen.device, sent.token)
+    assert ledger.confirm(kitchen.device, sent.token).frame == confirm.frame
+    answer(ledger, kitchen, confirm, status.DATA_UNKNOWN)
+    again = answer(ledger, kitchen, sent, status.ACTIVATE_TRIAL)
+    assert (again.kind, again.confirm) == (Kind.DUPLICATE, sent.token)
+    assert ledger.confirm(kitchen.device, sent.token).frame != confirm.frame
+
+
+def test_a_late_staged_does_not_answer_the_activate(ledger, kitchen):
+    sent = staged(ledger, kitchen)
+    activate = ledger.activate(kitchen.device)
+    answer(ledger, kitchen, sent, status.UPDATE_SUCCESS)
+    assert ledger.is_unanswered(activate)
+    answer(ledger, kitchen, sent, status.ACTIVATE_TRIAL)
+    assert not ledger.is_unanswered(activate)
+
+
+def test_reported_is_not_confirmed_until_the_inventory_agrees(ledger, kitchen):
+    sent = on_trial(ledger, kitchen)
+    answer(ledger, kitchen, sent, status.ACTIVATE_SUCCESS)
+    reported = ledger.latest_update(kitchen.device)
+    assert reported.status == status.ACTIVATE_SUCCESS and not reported.confirmed
+    event = ledger.received(kitchen.uuid, kitchen.inventory(MANIFEST, {sent.token: status.ACTIVATE_SUCCESS}))
+    assert event.kind is Kind.INVENTORY
+    assert ledger.latest_update(kitchen.device).confirmed
+    assert ledger.inventory(kitchen.device)["version"] == "2.0"
+
+
+@pytest.mark.parametrize("change", [{"version": "1.0"}, {"tree": "00" * 32}, {"name": "other"}])
+def test_an_inventory_that_does_not_agree_is_an_alarm(ledger, kitchen, change):
+    sent = on_trial(ledger, kitchen)
+    answer(ledger, kitchen, sent, status.ACTIVATE_SUCCESS)
+    event = ledger.received(kitchen.uuid, kitchen.inventory(MANIFEST | change))
+    assert event.kind is Kind.ALARM and "said to be confirmed" in event.why
+    assert not ledger.latest_update(kitchen.device).confirmed
+
+
+def test_an_inventory_of_the_trial_is_not_agreement(ledger, kitchen):
+    sent = on_trial(ledger, kitchen)
+    ledger.received(kitchen.uuid, kitchen.inventory(MANIFEST, trial=True))
+    answer(ledger, kitchen, sent, status.ACTIVATE_SUCCESS)
+    assert not ledger.latest_update(kitchen.device).confirmed
+
+
+# Frames in
+
+
+def test_lost_answers_are_found_in_the_inventory(ledger, kitchen):
+    sent = initiate(ledger, kitchen)
+    ledger.id_request(kitchen.device)
+    ledger.received(kitchen.uuid, kitchen.inventory(OLD, {sent.token: status.UPDATE_SUCCESS}))
+    assert ledger.unanswered() == []
+    ledger.activate(kitchen.device)
+    event = ledger.received(kitchen.uuid, kitchen.inventory(MANIFEST, {sent.token: status.ACTIVATE_TRIAL}, trial=True))
+    assert event.confirm == sent.token
+
+
+def test_an_id_request_is_answered_by_the_inventory(ledger, kitchen):
+    asked = ledger.id_request(kitchen.device)
+    assert not ledger.transaction(kitchen.device, asked.token).agreed
+    ledger.received(kitchen.uuid, kitchen.inventory(OLD))
+    assert ledger.transaction(kitchen.device, asked.token).agreed
+    assert ledger.unanswered() == []
+
+
+def test_the_same_answer_again_changes_nothing(ledger, kitchen):
+    sent = staged(ledger, kitchen)
+    assert answer(ledger, kitchen, sent, status.UPDATE_SUCCESS).kind is Kind.DUPLICATE
+    assert ledger.latest_update(kitchen.device).seen == b"\x00"
+    assert ledger.alarms() == []
+
+
+def test_the_first_terminal_status_counts_and_a_different_later_one_is_an_alarm(ledger, kitchen):
+    sent = initiate(ledger, kitchen)
+    answer(ledger, kitchen, sent, status.UPDATE_FAIL_FILE)
+    event = answer(ledger, kitchen, sent, status.UPDATE_SUCCESS)
+    assert event.kind is Kind.ALARM and event.why == "UPDATE_SUCCESS after UPDATE_FAIL_FILE"
+    assert ledger.latest_update(kitchen.device).status == status.UPDATE_FAIL_FILE
+    assert [(alarm.device, alarm.why) for alarm in ledger.alarms()] == [(kitchen.uuid, event.why)]
+    assert ledger.alarms()[0].frame == kitchen_frame(kitchen, sent, status.UPDATE_SUCCESS)
+
+
+def kitchen_frame(board, sent, value):
+    return board.response(sent.token, value)  # RFC 6979: the same bytes every time
+
+
+def test_an_answer_under_a_token_that_was_never_sent_is_an_alarm(ledger, kitchen):
+    event = ledger.received(kitchen.uuid, kitchen.response(kitchen.token(), status.UPDATE_SUCCESS))
+    assert event.kind is Kind.ALARM and "never sent" in event.why
+
+
+def test_an_answer_to_another_devices_command_is_an_alarm(ledger, fleet, kitchen):
+    cellar = FakeDevice(fleet, "cellar")
+    sent = initiate(ledger, kitchen)
+    assert ledger.received(cellar.uuid, cellar.response(sent.token, status.UPDATE_SUCCESS)).kind is Kind.ALARM
+    assert ledger.latest_update(kitchen.device).status is None
+
+
+def test_data_in_order_and_never_twice(ledger, kitchen):
+    early, late = kitchen.token(), kitchen.token()
+    frame = kitchen.data("self-test", b"good", late)
+    event = ledger.received(kitchen.uuid, frame)
+    assert (event.kind, event.name, event.value) == (Kind.DATA, "self-test", b"good")
+    for replayed in (frame, kitchen.data("self-test", b"bad", early)):
+        event = ledger.received(kitchen.uuid, replayed)
+        assert event.kind is Kind.ALARM and event.why == "replay of DATA"
+
+
+def test_an_old_inventory_does_not_replace_the_newest(ledger, kitchen):
+    old = kitchen.inventory(OLD)
+    ledger.received(kitchen.uuid, kitchen.inventory(MANIFEST))
+    assert ledger.received(kitchen.uuid, old).kind is Kind.ALARM
+    assert ledger.inventory(kitchen.device)["version"] == "2.0"
+
+
+@pytest.mark.parametrize("value", [b"", b"[]", b"{", b"{}", b'{"latest": {"zz": 1}}', b'{"latest": [1]}', b"\xff"])
+def test_an_inventory_that_makes_no_sense_is_an_alarm(ledger, kitchen, value):
+    assert ledger.received(kitchen.uuid, kitchen.data("inventory", value)).kind is Kind.ALARM
+    assert ledger.inventory(kitchen.device) is None
+
+
+def test_nothing_is_taken_that_the_device_has_not_signed(ledger, fleet, kitchen):
+    cellar = FakeDevice(fleet, "cellar")
+    sent = initiate(ledger, kitchen)
+    good = kitchen.response(sent.token, status.UPDATE_SUCCESS)
+    forged = [
+        kitchen.response(sent.token, status.UPDATE_SUCCESS, cellar.key),
+        kitchen.response(sent.token, status.UPDATE_SUCCESS, fleet.private_key("command")),
+        *(good[:at] + bytes((good[at] ^ 1,)) + good[at + 1 :] for at in range(len(good))),
+        *(good[:at] for at in range(len(good))),
+        good + b"\0",
+        sent.frame,
+        kitchen.data("app.x", b"", target=cellar.device.target),
+    ]
+    for frame in forged:
+        event = ledger.received(kitchen.uuid, frame)
+        assert event.kind is Kind.REFUSED and event.why
+    assert ledger.received("00000000-0000-4000-8000-000000000000", good).kind is Kind.REFUSED
+    assert ledger.latest_update(kitchen.device).status is None
+    answer(ledger, kitchen, sent, status.UPDATE_SUCCESS)
+    assert ledger.latest_update(kitchen.device).status == status.UPDATE_SUCCESS
+
+
+def test_noise_is_counted_and_does_not_fill_the_disk(ledger, kitchen):
+    for _ in range(50):
+        ledger.received(kitchen.uuid, b"\x01\x02noise")
+    alarms = ledger.alarms()
+    assert len(alarms) == 1 and alarms[0].count == 50
+
+
+def test_the_high_s_twin_of_an_answer_is_refused(ledger, kitchen):
+    sent = initiate(ledger, kitchen)
+    frame = bytearray(kitchen.response(sent.token, status.UPDATE_SUCCESS))
+    order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+    frame[36:68] = (order - int.from_bytes(frame[36:68], "big")).to_bytes(32, "big")
+    event = ledger.received(kitchen.uuid, bytes(frame))
+    assert (event.kind, event.why) == (Kind.REFUSED, "high-S")
+
+
+def test_what_a_device_said_is_kept_as_received(ledger, kitchen):
+    from sqlalchemy import select
+
+    from srup_host.tables import Evidence
+
+    sent = staged(ledger, kitchen)
+    inventory = kitchen.inventory(OLD)
+    ledger.received(kitchen.uuid, inventory)
+    with ledger._exclusive() as session:
+        kept = [(one.verdict, one.frame) for one in session.scalars(select(Evidence).order_by(Evidence.id))]
+    assert kept == [("answer", kitchen_frame(kitchen, sent, 0)), ("inventory", inventory)]
+    assert json.loads(json.dumps(ledger.inventory(kitchen.device))) == ledger.inventory(kitchen.device)

@@ -1,0 +1,257 @@
+"""srup send: what goes over the wire, what a person and a script see of the outcome, and the exit codes."""
+
+import http.client
+import ssl
+
+import pytest
+
+from srup import status, wire
+from srup_host import bundle, init, signing
+from srup_host.ledger import Ledger
+from tests.host.backdrop import Backdrop
+from tests.host.fake_device import FakeDevice
+from tests.host.shell import failed, run, srup
+
+SUCCESS, TRIAL, REVERTED = status.ACTIVATE_SUCCESS, status.ACTIVATE_TRIAL, status.ACTIVATE_REVERTED
+
+
+@pytest.fixture
+def backdrop(tmp_path, monkeypatch):
+    with Backdrop(tmp_path / "fleet") as backdrop:
+        monkeypatch.setenv("SRUP_FLEET", str(backdrop.fleet.directory))
+        yield backdrop
+
+
+@pytest.fixture
+def kitchen(backdrop):
+    return FakeDevice(backdrop.fleet)
+
+
+@pytest.fixture
+def packed(backdrop, tmp_path):
+    contents = {"app.py": b"pass\n"}
+    key = backdrop.fleet.private_key("release")
+    path = tmp_path / "app.srup"
+    path.write_bytes(bundle.pack(contents, key, name="thermometer", version="2.0", counter=0))
+    return path
+
+
+class Device:
+    """Behaves: `says` are the statuses with which it answers, by type; the inventory says that it runs `manifest`."""
+
+    def __init__(self, fake, manifest=None, **says):
+        self.fake = fake
+        self.manifest = manifest
+        self.says = says
+        self.frames = []
+        self.update = None
+
+    def __call__(self, frame):
+        self.frames.append(frame)
+        name = wire.TYPES[frame.type][0]
+        token = frame.elements["token"]
+        if frame.type == wire.ID_REQUEST:
+            return [self.fake.inventory(self.manifest)]
+        if frame.type == wire.INITIATE:
+            self.update = token
+        answers = [self.fake.response(token, value) for value in self.says.get(name, ())]
+        if frame.type == wire.DATA and frame.elements["name"] == b"confirm":
+            assert frame.elements["value"] == self.update
+            answers = [self.fake.response(self.update, value) for value in self.says["confirm"]] + answers
+        return answers
+
+    def types(self):
+        return [wire.TYPES[frame.type][0] for frame in self.frames]
+
+
+def manifest(path):
+    return bundle.read(path).manifest
+
+
+def play(backdrop, fake, *arguments, **says):
+    device = Device(fake, *arguments, **says)
+    backdrop.play(fake, device)
+    return device
+
+
+def test_initiate_offers_the_bundle_and_waits_until_it_is_staged(backdrop, kitchen, packed):
+    device = play(backdrop, kitchen, INITIATE=[status.UPDATE_SUCCESS])
+    result = srup("send", "initiate", "kitchen", packed)
+    assert result.text == "kitchen: thermometer 2.0 is staged (UPDATE_SUCCESS)\n"
+    elements = device.frames[0].elements
+    assert elements["digest"] == bundle.read(packed).digest
+    host, _, path = elements["url"].decode().removeprefix("https://").partition("/")
+    context = ssl.create_default_context(cafile=str(backdrop.fleet.ca))
+    connection = http.client.HTTPSConnection(host, context=context)
+    connection.request("GET", f"/{path}")
+    assert connection.getresponse().read() == packed.read_bytes()
+    connection.close()
+    assert host in backdrop.fleet.allow
+
+
+def test_another_url_copies_nothing(backdrop, kitchen, packed):
+    device = play(backdrop, kitchen, INITIATE=[status.UPDATE_SUCCESS])
+    srup("send", "initiate", "kitchen", packed, "--url", "https://cdn.example/app.srup")
+    assert device.frames[0].elements["url"] == b"https://cdn.example/app.srup"
+    assert list((backdrop.fleet.directory / "public").iterdir()) == []
+
+
+def test_activate_confirms_the_trial_and_asks_what_runs(backdrop, kitchen, packed):
+    device = play(
+        backdrop,
+        kitchen,
+        manifest(packed),
+        INITIATE=[status.UPDATE_SUCCESS],
+        ACTIVATE=[TRIAL],
+        confirm=[SUCCESS],
+        DATA=[status.DATA_SUCCESS],
+    )
+    result = srup("send", "initiate", "kitchen", packed, "--activate")
+    assert device.types() == ["INITIATE", "ACTIVATE", "DATA", "ID_REQUEST"]
+    assert result.text.splitlines()[-1] == "kitchen: thermometer 2.0 is confirmed (ACTIVATE_SUCCESS)"
+    assert Ledger(backdrop.fleet).latest_update(kitchen.device).confirmed
+
+
+def test_no_confirm_lets_the_trial_end(backdrop, kitchen, packed):
+    device = play(backdrop, kitchen, INITIATE=[0], ACTIVATE=[TRIAL, REVERTED])
+    srup("send", "initiate", "kitchen", packed)
+    result = run("send", "activate", "kitchen", "--no-confirm")
+    assert (result.code, result.text) == (5, "kitchen: ACTIVATE_REVERTED\n")
+    assert device.types() == ["INITIATE", "ACTIVATE"]
+
+
+def test_said_to_be_confirmed_and_the_inventory_says_otherwise(backdrop, kitchen, packed):
+    play(
+        backdrop,
+        kitchen,
+        manifest(packed) | {"version": "1.0"},
+        INITIATE=[0],
+        ACTIVATE=[TRIAL],
+        confirm=[SUCCESS],
+        DATA=[status.DATA_SUCCESS],
+    )
+    result = run("send", "initiate", "kitchen", packed, "--activate")
+    assert result.code == 7
+    assert "ACTIVATE_SUCCESS: reported, and the inventory says otherwise" in result.text
+
+
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [
+        (status.UPDATE_FAIL_SERVER, 4),
+        (status.UPDATE_FAIL_FILE, 4),
+        (status.UPDATE_FAIL_DIGEST, 4),
+        (status.UPDATE_FAIL_DOWNGRADE, 4),
+        (status.UPDATE_FAIL_URL, 3),
+        (status.TOKEN_STALE, 3),
+        (status.TOKEN_EXPIRED, 3),
+        (status.TOKEN_AHEAD, 3),
+        (status.SUPERSEDED, 3),
+    ],
+)
+def test_exit_codes_of_initiate(backdrop, kitchen, packed, value, code):
+    device = play(backdrop, kitchen, INITIATE=[value])
+    result = run("send", "initiate", "kitchen", packed, "--activate")
+    assert (result.code, result.text) == (code, f"kitchen: {status.name(value)}\n")
+    assert device.types() == ["INITIATE"]  # what is not staged is not activated
+
+
+@pytest.mark.parametrize(
+    ("value", "code"), [(REVERTED, 5), (status.TRIAL_RETRY, 5), (status.ACTIVATE_FAIL, 4), (status.TOKEN_EXPIRED, 3)]
+)
+def test_exit_codes_of_activate(backdrop, kitchen, packed, value, code):
+    play(backdrop, kitchen, INITIATE=[0], ACTIVATE=[value])
+    srup("send", "initiate", "kitchen", packed)
+    assert run("send", "activate", "kitchen").code == code
+
+
+def test_action_and_data(backdrop, kitchen):
+    device = play(backdrop, kitchen, ACTION=[status.ACTION_REFUSED], DATA=[status.DATA_SUCCESS])
+    assert run("send", "action", "kitchen", "0x81", "hex:00ff").code == 3
+    assert device.frames[0].elements["action"] == 0x81 and device.frames[0].elements["parameters"] == b"\0\xff"
+    assert srup("send", "data", "kitchen", "app.colour", "blue").text == "kitchen: DATA_SUCCESS\n"
+    assert device.frames[1].elements["value"] == b"blue"
+
+
+def test_the_inventory_of_id_request(backdrop, kitchen, packed):
+    play(backdrop, kitchen, manifest(packed))
+    result = srup("send", "id-request", "kitchen", "--json").json
+    assert result["outcome"] == "DONE" and result["inventory"]["version"] == "2.0"
+    assert 'version  "2.0"' in srup("send", "id-request", "kitchen").text
+
+
+def test_json_has_the_whole_story(backdrop, kitchen, packed):
+    play(backdrop, kitchen, INITIATE=[status.UPDATE_FAIL_FILE])
+    result = run("send", "initiate", "kitchen", packed, "--json")
+    told = result.json
+    assert result.code == 4
+    assert (told["device"], told["uuid"], told["type"]) == ("kitchen", kitchen.uuid, "INITIATE")
+    assert (told["outcome"], told["status"], told["status_name"]) == ("FAILED", 0xFE, "UPDATE_FAIL_FILE")
+    assert [event["what"] for event in told["events"]] == ["INITIATE", "UPDATE_FAIL_FILE"]
+    assert len(bytes.fromhex(told["token"])) == 16
+
+
+def test_no_answer_in_time_then_a_late_one(backdrop, kitchen, packed):
+    result = run("send", "initiate", "kitchen", packed, "--timeout", "0")
+    assert (result.code, result.text) == (6, "kitchen: no answer in time\n")
+    assert "has not answered the INITIATE" in failed("send", "action", "kitchen", "reboot")
+    device = play(backdrop, kitchen, INITIATE=[status.UPDATE_SUCCESS])  # the broker has kept it
+    assert srup("send", "wait", "kitchen").text.endswith("is staged (UPDATE_SUCCESS)\n")
+    assert len({frame.frame for frame in device.frames}) == 1  # never signed a second time
+
+
+def test_set_aside_and_no_wait(backdrop, kitchen, packed):
+    assert "INITIATE is with the broker" in srup("send", "initiate", "kitchen", packed, "--no-wait").text
+    told = srup("send", "action", "kitchen", "reboot", "--no-wait", "--set-aside", "--json").json
+    assert told["outcome"] == "SENT"
+    device = play(backdrop, kitchen, ACTION=[status.ACTION_SUCCESS])
+    assert run("send", "wait", "kitchen").code == 0
+    assert device.types()[:2] == ["INITIATE", "ACTION"]  # in the order in which they were sent
+
+
+def test_forged_answers_are_shown_and_do_not_count(backdrop, kitchen, packed):
+    stranger = FakeDevice(backdrop.fleet, "stranger")
+
+    def behave(frame):
+        forged = kitchen.response(frame.elements["token"], 0, stranger.key)
+        return [forged, kitchen.response(frame.elements["token"], status.UPDATE_FAIL_HTTP)]
+
+    backdrop.play(kitchen, behave)
+    result = run("send", "initiate", "kitchen", packed)
+    assert result.code == 4
+    assert "refused: does not match" in result.err
+
+
+def test_commands_that_another_key_must_sign_are_not_sent(backdrop, kitchen):
+    assert "srup sign action" in failed("send", "action", "kitchen", "turn-off")
+    assert "srup sign data" in failed("send", "data", "kitchen", "keys", "x")
+    assert Ledger(backdrop.fleet).last_command(kitchen.device) is None
+
+
+def test_what_can_not_be_sent_says_so_in_one_line(backdrop, kitchen, packed, tmp_path):
+    assert "nothing staged" in failed("send", "activate", "kitchen")
+    assert "no device 'cellar'" in failed("send", "initiate", "cellar", packed)
+    assert "nothing was ever sent" in failed("send", "wait", "kitchen")
+    (tmp_path / "bad.srup").write_bytes(b"not one")
+    failed("send", "initiate", "kitchen", tmp_path / "bad.srup", code=1)
+
+
+def test_without_a_broker_nothing_is_signed(tmp_path, monkeypatch):
+    fleet = init.create(tmp_path / "fleet", "home", broker_port=1)
+    monkeypatch.setenv("SRUP_FLEET", str(fleet.directory))
+    kitchen = FakeDevice(fleet)
+    line = failed("send", "action", "kitchen", "reboot")
+    assert "no MQTT broker for us at localhost:1" in line and line.endswith("start one: srup serve")
+    assert Ledger(fleet).last_command(kitchen.device) is None
+
+
+def test_a_broker_with_a_certificate_of_another_fleet_is_not_talked_to(backdrop, kitchen, tmp_path):
+    other = init.create(tmp_path / "other", "other", broker_port=backdrop.fleet.broker.port)
+    FakeDevice(other)
+    assert "certificate verify failed" in failed("send", "action", "kitchen", "reboot", "--fleet", other.directory)
+
+
+def test_frames_are_the_command_keys(backdrop, kitchen):
+    device = play(backdrop, kitchen, ACTION=[status.ACTION_SUCCESS])
+    srup("send", "action", "kitchen", "reboot")
+    signing.verify_frame(backdrop.fleet.public_key("command"), device.frames[0])
