@@ -80,7 +80,8 @@ class Agent:
         self._hooks["action"] = hook
 
     def publish(self, topic, payload, retain=False, qos=0):
-        """Publish bytes under app/<uuid>/ on the agent's connection. Raises NetworkError while there is none."""
+        """Publish bytes or text under app/<uuid>/ on the agent's connection. Raises NetworkError while there is none."""
+        payload = payload.encode() if isinstance(payload, str) else payload
         return self._transport.publish(self._app_topic(topic), payload, retain, qos)
 
     def subscribe(self, topic, callback):
@@ -173,6 +174,13 @@ class Agent:
     # step 6 of protocol.md: values are judged, and acted on
 
     def _obey(self, command):
+        try:
+            self._act(command)
+        except MemoryError:  # taken up again at each boot it would never end
+            self._log("no memory for it")
+            self._close(command, status.ACTION_FAIL)
+
+    def _act(self, command):
         if command.type == wire.INITIATE:
             self._updater.event(update.INITIATE, command)
         elif command.type == wire.ACTIVATE:

@@ -14,8 +14,12 @@ point; not the nonce is inverted, but a multiple of it. These three masks are ne
 given; without it they are still secret, but the same for the same digest. The nonce, RFC 6979's, needs no `random`.
 """
 
-import hashlib
 from array import array
+
+try:
+    from uhashlib import sha256  # the firmware's own, even where micropython-lib's package hides it under `hashlib`
+except ImportError:
+    from hashlib import sha256
 
 from srup.errors import BadSignature, InvalidKey
 
@@ -229,9 +233,9 @@ def _multiply_g(k, masks):
 
 def _hmac(key, message):
     """HMAC-SHA-256 (RFC 2104), key of 32 bytes."""
-    inner = hashlib.sha256(bytes(b ^ 0x36 for b in key) + b"\x36" * 32)
+    inner = sha256(bytes(b ^ 0x36 for b in key) + b"\x36" * 32)
     inner.update(message)
-    return hashlib.sha256(bytes(b ^ 0x5C for b in key) + b"\x5c" * 32 + inner.digest()).digest()
+    return sha256(bytes(b ^ 0x5C for b in key) + b"\x5c" * 32 + inner.digest()).digest()
 
 
 def _scalars(secret, seed):
@@ -250,4 +254,4 @@ def _scalars(secret, seed):
 
 def _masks(private_key, digest, random):
     """Yield numbers in [1, n - 1], new ones at each call if `random` is given, and secret even if that is stuck."""
-    return _scalars(private_key, hashlib.sha256((random(32) if random else b"") + digest).digest())
+    return _scalars(private_key, sha256((random(32) if random else b"") + digest).digest())

@@ -50,6 +50,7 @@ class Broker:
         self._rules = Rules(fleet)
         self._listen = [(opened, context) for opened in sockets] + [(opened, None) for opened in plain or []]
         self._connections: dict[str, _Connection] = {}
+        self._arrivals: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self.port = net.port_of(sockets)
 
     async def __aenter__(self) -> Self:
@@ -69,15 +70,22 @@ class Broker:
     async def __aexit__(self, *_: object) -> None:
         for server in self._servers:
             server.close()
-        for client in list(self._connections):
-            await self._end(client)
+        for writer in self._arrivals.values():
+            writer.transport.abort()
+        if self._arrivals:
+            await asyncio.wait(self._arrivals, timeout=TAKE_OVER_S)
         await self._amqtt.shutdown()
 
     def connected(self) -> list[str]:
         """The clients that are connected now."""
         return sorted(self._connections)
 
-    async def _arrived(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _arrived(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._converse(reader, writer))
+        self._arrivals[task] = writer
+        task.add_done_callback(self._arrivals.pop)
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         stream = _Stream(reader)
         try:
             connect = await self._identified(stream)
@@ -105,8 +113,8 @@ class Broker:
     async def _let_in(self, connect: ConnectPacket, stream: "_Stream", writer: asyncio.StreamWriter) -> None:
         client = connect.client_id or ""
         async with asyncio.timeout(TAKE_OVER_S):
-            while client in self._connections:
-                await self._end(client)
+            while connection := self._connections.get(client):
+                await self._end(connection)
         connection = self._connections[client] = _Connection(writer, asyncio.Event())
         retain_will = connect.will_retain_flag
         try:
@@ -116,8 +124,7 @@ class Broker:
             del self._connections[client]
             connection.ended.set()
 
-    async def _end(self, client: str) -> None:
-        connection = self._connections[client]
+    async def _end(self, connection: "_Connection") -> None:
         connection.writer.transport.abort()
         await connection.ended.wait()
 

@@ -67,10 +67,14 @@ def server(fleet: Fleet) -> Login:
         raise Failure(f"{path} is damaged", "remove it: a new one is made") from None
 
 
+def users(fleet: Fleet) -> list[str]:
+    """All that have a password."""
+    return sorted(path.name for path in _directory(fleet).iterdir() if _USER.fullmatch(path.name))
+
+
 def mosquitto_lines(fleet: Fleet) -> str:
     """All users, as Mosquitto's password_file."""
-    users = sorted(path for path in _directory(fleet).iterdir() if _USER.fullmatch(path.name))
-    return "".join(files.read(path).decode() for path in users)
+    return "".join(files.read(_directory(fleet) / user).decode() for user in users(fleet))
 
 
 def _directory(fleet: Fleet) -> Path:

@@ -34,14 +34,13 @@ def write(fleet: Fleet, folder: Path, *, address: str = "", more: str = "") -> P
     address: to listen on, all by default · more: further lines of the configuration.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    login = credentials.server(fleet)
-    users = [login.user, *(device.uuid for device in fleet.devices())]
+    credentials.server(fleet)
     tls = _TLS.format(certificate=fleet.server, key=fleet.server_key) if fleet.broker.tls else ""
     configuration = _CONFIGURATION.format(
         name=fleet.name, port=fleet.broker.port, address=address, tls=tls, folder=folder.resolve(), more=more
     )
     files.replace(folder / "passwords", credentials.mosquitto_lines(fleet).encode(), 0o600)
-    files.replace(folder / "acl", acl(Rules(fleet), users).encode(), 0o600)
+    files.replace(folder / "acl", acl(Rules(fleet), credentials.users(fleet)).encode(), 0o600)
     files.replace(folder / "mosquitto.conf", configuration.encode())
     return folder / "mosquitto.conf"
 

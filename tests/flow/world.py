@@ -46,6 +46,17 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+# Mosquitto has no setting for the newest version; a stock board speaks none newer.
+TLS_AT_MOST_1_2 = """openssl_conf = init
+[init]
+ssl_conf = ssl
+[ssl]
+system_default = cap
+[cap]
+MaxProtocol = TLSv1.2
+"""
+
+
 class World:
     """`with World(tmp_path) as world:` — then `world.board.start()`, `world.initiate(...)`, `world.answer()`.
 
@@ -259,8 +270,10 @@ def mosquitto(fleet: Fleet, folder: Path, tls: bool) -> Iterator[None]:
         "user root",
     ]
     (folder / "mosquitto.conf").write_text("\n".join(lines) + "\n")
+    (folder / "openssl.conf").write_text(TLS_AT_MOST_1_2)
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([program, "-c", folder / "mosquitto.conf"], stdout=log, stderr=log)
+        environment = os.environ | {"OPENSSL_CONF": str(folder / "openssl.conf")}
+        process = subprocess.Popen([program, "-c", folder / "mosquitto.conf"], env=environment, stdout=log, stderr=log)
     try:
         _wait_listening(fleet.broker.port, process, folder / "log")
         yield

@@ -41,7 +41,7 @@ ALLOWED = {
     | {"__init__", "wire", "auth", "replay", "update", "updater", "slots", "reply", "store", "keys", "clock", "config"},
 }
 
-MACHINE = {"machine", "network", "esp32", "rp2", "ffi", "tls", "ssl", "uhashlib"}
+MACHINE = {"machine", "network", "esp32", "rp2", "ffi", "tls", "ssl"}
 
 
 def _tree(path: Path) -> ast.AST:
