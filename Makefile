@@ -31,7 +31,7 @@ demo: $(PACKAGES) $(MICROPYTHON) $(LIBRARY) ## the whole loop on this machine: s
 	@$(VENV)/python -m srup_host.demo $(ARGS)
 
 test: $(DEV_PACKAGES) $(MICROPYTHON) $(LIBRARY) $(MOSQUITTO) $(IMPORT) ## every test; one of them: make test ARGS="-k wire"
-	@$(VENV)/python -m pytest $(ARGS)
+	@$(VENV)/python -m pytest -n auto $(ARGS)
 
 lint: $(DEV_PACKAGES) $(LIBRARY) $(STUBS) $(IMPORT) ## style, types (MicroPython's own stubs for device code), bytecode of every device file
 	@$(VENV)/ruff check

@@ -13,7 +13,7 @@ import pytest
 from srup import wire
 from srup_host import keyfiles
 from tests.flow.peer import Authority, head, serving
-from tests.flow.world import GOOD, World, need_mosquitto
+from tests.flow.world import GOOD, World
 
 
 @pytest.fixture
@@ -30,8 +30,6 @@ def started(world: World) -> World:
 @pytest.mark.parametrize("tls", [True, False], ids=["tls", "plain"])
 @pytest.mark.parametrize("broker", ["amqtt", "mosquitto"])
 def test_the_whole_loop(tmp_path: Path, broker: str, tls: bool) -> None:
-    if broker == "mosquitto":
-        need_mosquitto()
     with World(tmp_path, broker, tls) as world:
         world.start()
         token = world.update(GOOD, "2.0")
@@ -317,7 +315,6 @@ def test_a_power_cut_in_the_download_is_resumed_from_flash(world: World) -> None
 
 
 def test_a_response_is_kept_until_the_broker_has_it_and_a_command_until_the_board_has(tmp_path: Path) -> None:
-    need_mosquitto()
     with World(tmp_path, "mosquitto") as world:
         world.start()
         world.board.power_cut()

@@ -11,49 +11,27 @@ import json
 import os
 import queue
 import re
-import shutil
-import socket
 import ssl
-import subprocess
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Self
 
 import aiomqtt
-import pytest
 
 from srup import status, tokens, wire
 from srup_host import bundle, credentials, init, net, signing, sources
-from srup_host.acl import Rules
 from srup_host.broker import Broker
-from srup_host.fleet import Fleet
 from srup_host.virtual import making
 from srup_host.virtual.running import VirtualBoard
+from tests.flow.brokers import free_port, mosquitto
 from tests.flow.peer import Answer, Peer, serving
-from tests.unit.on_micropython import ROOT
 
 GOOD = """
 def setup(agent):
     agent.on_self_test(lambda: True)
     print("app {version}")
-"""
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
-
-
-# Mosquitto has no setting for the newest version; a stock board speaks none newer.
-TLS_AT_MOST_1_2 = """openssl_conf = init
-[init]
-ssl_conf = ssl
-[ssl]
-system_default = cap
-[cap]
-MaxProtocol = TLSv1.2
 """
 
 
@@ -135,7 +113,7 @@ class World:
 
     @contextlib.asynccontextmanager
     async def _mosquitto(self) -> AsyncIterator[None]:
-        with mosquitto(self.fleet, self.folder / "mosquitto", self._tls):
+        with mosquitto(self.fleet, self.folder / "mosquitto"):
             yield
 
     async def _pump(self) -> None:
@@ -249,62 +227,3 @@ class World:
         self.expect(token, "UPDATE_SUCCESS")
         self.activate(token)
         return token
-
-
-@contextlib.contextmanager
-def mosquitto(fleet: Fleet, folder: Path, tls: bool) -> Iterator[None]:
-    """Mosquitto with the fleet's users, topics and certificate, until the context ends."""
-    program = ROOT / ".cache" / "bin" / "mosquitto"
-    folder.mkdir()
-    credentials.server(fleet)
-    (folder / "passwords").write_text(credentials.mosquitto_lines(fleet))
-    (folder / "passwords").chmod(0o600)
-    (folder / "acl").write_text(_mosquitto_acl(fleet))
-    (folder / "acl").chmod(0o600)
-    lines = [
-        f"listener {fleet.broker.port} localhost",
-        *([f"certfile {fleet.server}", f"keyfile {fleet.server_key}"] if tls else []),
-        f"password_file {folder}/passwords",
-        f"acl_file {folder}/acl",
-        "allow_anonymous false",
-        "user root",
-    ]
-    (folder / "mosquitto.conf").write_text("\n".join(lines) + "\n")
-    (folder / "openssl.conf").write_text(TLS_AT_MOST_1_2)
-    with (folder / "log").open("wb") as log:
-        environment = os.environ | {"OPENSSL_CONF": str(folder / "openssl.conf")}
-        process = subprocess.Popen([program, "-c", folder / "mosquitto.conf"], env=environment, stdout=log, stderr=log)
-    try:
-        _wait_listening(fleet.broker.port, process, folder / "log")
-        yield
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def _mosquitto_acl(fleet: Fleet) -> str:
-    rules = Rules(fleet)
-    lines = []
-    for user in [credentials.SERVER, *(device.uuid for device in fleet.devices())]:
-        lines.append(f"user {user}")
-        for grant in rules.grants(user):
-            access = "readwrite" if grant.read and grant.write else "read" if grant.read else "write"
-            lines.append(f"topic {access} {grant.filter}")
-    return "\n".join(lines) + "\n"
-
-
-def _wait_listening(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    for _ in range(200):
-        with contextlib.suppress(OSError), socket.create_connection(("localhost", port), 1):
-            return
-        if process.poll() is not None:
-            break
-        time.sleep(0.05)
-    raise RuntimeError(f"mosquitto did not start:\n{log.read_text()}")
-
-
-def need_mosquitto() -> None:
-    if not shutil.which(ROOT / ".cache" / "bin" / "mosquitto"):
-        if os.environ.get("CI"):
-            pytest.fail("no Mosquitto, and this is CI")
-        pytest.skip("MOSQUITTO IS MISSING: `make setup` says why; this was NOT tested")

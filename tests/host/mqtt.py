@@ -1,6 +1,7 @@
 """A bare MQTT 3.1.1 client, for tests of a broker: it acknowledges what it is told to, and misbehaves on request."""
 
 import asyncio
+import ssl
 
 
 def text(value):
@@ -78,11 +79,11 @@ class Raw:
         return body[2:end].decode(), body[end + (2 if qos else 0) :], kind & 0x0F
 
     async def ended(self):
-        """True once the broker has closed the connection, whatever came before that."""
+        """True once the broker has closed the connection, whatever came before that. Raises TimeoutError."""
         try:
             while True:
                 await self.receive()
-        except (asyncio.IncompleteReadError, OSError):
+        except (asyncio.IncompleteReadError, ConnectionError, ssl.SSLError):
             return True
 
     def abort(self):

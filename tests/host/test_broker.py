@@ -4,22 +4,18 @@ import asyncio
 import contextlib
 import functools
 import os
-import shutil
 import ssl
-import subprocess
-from pathlib import Path
 
 import pytest
 
-from srup_host import credentials, mosquitto, net
+from srup_host import credentials, net
 from srup_host.acl import Grant, Rules, matches
 from srup_host.broker import PACKET, Broker
 from srup_host.fleet import Fleet
+from tests.flow.brokers import mosquitto
 from tests.host.backdrop import create_fleet
 from tests.host.fake_device import FakeDevice
 from tests.host.mqtt import Raw, packet, text
-
-MOSQUITTO = Path(__file__).parents[2] / ".cache" / "bin" / "mosquitto"
 
 
 class World:
@@ -57,26 +53,10 @@ async def amqtt_running(fleet, sockets, tls):
 
 @contextlib.asynccontextmanager
 async def mosquitto_running(fleet, sockets, tls):
-    if not shutil.which(MOSQUITTO):
-        pytest.skip("MOSQUITTO IS MISSING: `make setup` says why; this was NOT tested")
     for one in sockets:
         one.close()
-    folder = fleet.directory / "mosquitto"
-    configuration = mosquitto.write(fleet, folder, address="localhost", more="user root" if os.getuid() == 0 else "")
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([MOSQUITTO, "-c", configuration], stdout=log, stderr=log)  # noqa: ASYNC220
-    try:
-        while True:
-            with contextlib.suppress(OSError):
-                _, writer = await asyncio.open_connection("localhost", fleet.broker.port)
-                writer.close()
-                break
-            assert process.poll() is None, (folder / "log").read_text()
-            await asyncio.sleep(0.05)
+    with mosquitto(fleet, fleet.directory / "mosquitto"):
         yield None
-    finally:
-        process.terminate()
-        await asyncio.to_thread(process.wait, 20)
 
 
 RUNNING = {"amqtt": amqtt_running, "mosquitto": mosquitto_running}
@@ -206,9 +186,10 @@ async def test_ten_connections_of_one_device_at_once(world, broker):
 @on("amqtt")
 async def test_nothing_is_lost_while_others_come_and_go(world, broker):
     """amqtt itself drops the message in hand when its subscriptions change."""
-    device = await world.device()
-    await device.subscribe(world.c2)
-    server, other = await world.server(), await world.device(world.cellar)
+    device, other = await world.device(), await world.device(world.cellar)
+    listeners = [await world.server(f"srup-server.{topic}") for topic in (world.up, "srup/+/up", "srup/#")]
+    for listener, topic in zip(listeners, (world.up, "srup/+/up", "srup/#"), strict=True):
+        await listener.subscribe(topic)
 
     async def come_and_go():
         for number in range(200):
@@ -216,13 +197,13 @@ async def test_nothing_is_lost_while_others_come_and_go(world, broker):
 
     async def send():
         for number in range(100):
-            await server.publish(world.c2, b"%d" % number)
+            await device.publish(world.up, b"%d" % number)
 
-    async def receive():
-        return [(await device.message())[1] for _ in range(100)]
+    async def receive(listener):
+        return [(await listener.message())[1] for _ in range(100)]
 
-    _, _, got = await asyncio.gather(come_and_go(), send(), receive())
-    assert got == [b"%d" % number for number in range(100)]
+    _, _, *got = await asyncio.gather(come_and_go(), send(), *map(receive, listeners))
+    assert got == [[b"%d" % number for number in range(100)]] * 3
 
 
 # The state of a device
@@ -231,7 +212,8 @@ async def test_nothing_is_lost_while_others_come_and_go(world, broker):
 @on(*BOTH)
 async def test_state_is_retained_and_the_last_will_says_offline(world, broker):
     server = await world.server()
-    for _ in range(2):  # the second time on a session that was resumed
+    await (await world.device()).publish(world.up, b"")  # a session, which is resumed with a will
+    for _ in range(2):
         device = await world.device(will=(world.state, b"offline"))
         await device.publish(world.state, b"online", retain=True)
         late = await world.server("srup-server.late")
@@ -405,6 +387,18 @@ async def test_a_packet_longer_than_any_ends_the_connection(world, broker):
     assert await device.ended()
     device = await world.device()
     await device.publish(world.up, bytes(PACKET - 100))
+
+
+@on("amqtt")
+async def test_a_device_that_is_thrown_out_is_away_and_its_frames_wait(world, broker):
+    device = await world.device()
+    await device.subscribe(world.c2)
+    device.send(0x32, text("$SYS/x") + b"\0\2")
+    assert await device.ended()
+    server = await world.server()
+    await server.publish(world.c2, b"frame")
+    device = await world.device()
+    assert (await device.message())[1] == b"frame"
 
 
 @on("amqtt", tls=False)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.flow.world import free_port
+from tests.flow.brokers import free_port
 from tests.unit.on_micropython import ROOT
 
 README = (ROOT / "README.md").read_text("utf-8")
@@ -44,7 +44,7 @@ def shell(tmp_path: Path):
             time.sleep(1)
             return ""
         done = subprocess.run(
-            shlex.split(line), cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=90
+            shlex.split(line), cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=90, check=False
         )
         logs = "".join(path.read_text() for path in sorted(tmp_path.glob("log*")))
         assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}\n{logs}"
