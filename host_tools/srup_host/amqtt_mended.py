@@ -95,7 +95,6 @@ class Amqtt(amqtt.broker.Broker):
         try:
             await super()._handle_client_session(reader, writer, client_session, handler, server, listener_name)
         finally:
-            await handler.stop()
             client_session.transitions.disconnect()
 
     async def _publish_session_retained_messages(self, session: Session) -> None:

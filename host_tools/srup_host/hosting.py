@@ -103,6 +103,9 @@ class _Server(uvicorn.Server):
 class _Files(StaticFiles):
     """404 for whatever is not a file to be had: hidden and unfinished ones, directories, what may not be read."""
 
+    def get_path(self, scope: Scope) -> str:
+        return "." if scope["path"].endswith("/") else super().get_path(scope)
+
     def lookup_path(self, path: str) -> tuple[str, Any]:
         if any(part.startswith(".") for part in Path(path).parts):
             return "", None
