@@ -51,13 +51,19 @@ class Broker:
         self._listen = [(opened, context) for opened in sockets] + [(opened, None) for opened in plain or []]
         self._connections: dict[str, _Connection] = {}
         self._arrivals: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        self._servers: list[asyncio.Server] = []
         self.port = net.port_of(sockets)
 
     async def __aenter__(self) -> Self:
         credentials.server(self._fleet)
         self._amqtt = Amqtt(self._rules)
-        await self._amqtt.start()
-        self._servers = [await self._server(opened, context) for opened, context in self._listen]
+        try:
+            await self._amqtt.start()
+            for opened, context in self._listen:
+                self._servers.append(await self._server(opened, context))
+        except BaseException:
+            await self.__aexit__()
+            raise
         return self
 
     async def _server(self, opened: socket.socket, context: ssl.SSLContext | None) -> asyncio.Server:

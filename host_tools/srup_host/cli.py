@@ -6,7 +6,7 @@ import sys
 import typer
 
 from srup import __version__
-from srup_host import bundle_commands, console, init, inspector, send, serve, sign_commands
+from srup_host import bundle_commands, console, init, inspector, mosquitto, send, serve, sign_commands
 from srup_host.console import Failure
 from srup_host.virtual import command as virtual
 
@@ -39,6 +39,7 @@ app.add_typer(bundle_commands.app, name="bundle")
 app.add_typer(sign_commands.app, name="sign")
 app.command("inspect")(inspector.command)
 app.command("serve")(serve.command)
+app.command("mosquitto")(mosquitto.command)
 app.add_typer(send.app, name="send")
 app.command("virtual")(virtual.command)
 

@@ -20,10 +20,14 @@ _CONNECT_S = 10
 
 
 class Courier:
-    """lasting: the broker keeps what devices send while nobody is here; for the one server, not for a command among others."""
+    """lasting: the broker keeps what devices send while nobody is here; for the one server, not for a command among others.
 
-    def __init__(self, fleet: Fleet, ledger: Ledger, lasting: bool = False):
+    host: where the broker is, if not where devices find it.
+    """
+
+    def __init__(self, fleet: Fleet, ledger: Ledger, lasting: bool = False, host: str = ""):
         self._fleet = fleet
+        self._host = host or fleet.broker.host
         self._ledger = ledger
         self._lasting = lasting
 
@@ -31,7 +35,7 @@ class Courier:
         login = credentials.server(self._fleet)
         address = self._fleet.broker
         self._client = aiomqtt.Client(
-            address.host,
+            self._host,
             address.port,
             username=login.user,
             password=login.password,
@@ -44,8 +48,11 @@ class Courier:
             await self._client.__aenter__()
             await self._client.subscribe(UP, qos=1)
         except aiomqtt.MqttError as error:
-            where = f"{address.host}:{address.port}"
+            where = f"{self._host}:{address.port}"
             raise Failure(f"no MQTT broker for us at {where}: {error}", "start one: srup serve") from None
+        except asyncio.CancelledError:
+            await self._hang_up()
+            raise
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self._pump = asyncio.create_task(self._receive())
         return self
@@ -53,6 +60,9 @@ class Courier:
     async def __aexit__(self, *_: object) -> None:
         self._pump.cancel()
         await asyncio.wait([self._pump])
+        await self._hang_up()
+
+    async def _hang_up(self) -> None:
         with contextlib.suppress(aiomqtt.MqttError):
             await self._client.__aexit__(None, None, None)
 

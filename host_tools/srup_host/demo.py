@@ -64,11 +64,14 @@ class Demo:
         opened = bundle.read(packed)
         tell("server", f"bundle {APPLICATION} {version}, {size(opened.size)}, signed with the release key")
         url = hosting.offer(self.fleet, packed, opened)
+        began = time.monotonic()
         staged = await self._follow(self.ledger.initiate(self.device, url, opened.digest, opened.manifest))
         if staged.outcome is not Outcome.DONE:
             raise Failure(f"version {version} was not staged: {_words(staged)}")
         tell("server", f"{version} is staged beside what runs; now it is to run on trial")
-        return await self._follow(self.ledger.activate(self.device))
+        result = await self._follow(self.ledger.activate(self.device))
+        tell("server", f"{version}: {_words(result)}, {time.monotonic() - began:.2f} s after INITIATE")
+        return result
 
     async def runs(self) -> str:
         """The version that the board says it runs, in a signed inventory."""
@@ -89,12 +92,11 @@ async def story(folder: Path) -> list[str]:
     tell("server", "a new fleet: command, release and authority keys, a certificate authority")
     async with servers(fleet, mqtt, https, seen=_tell_request):
         tell("server", f"MQTT broker on localhost:{broker_port}, HTTPS on localhost:{https_port}, both TLS")
-        await asyncio.to_thread(making.make, folder / BOARD, fleet, application=build(fleet, "1.0"))
+        making.make(folder / BOARD, fleet, application=build(fleet, "1.0"))
         device = fleet.device(BOARD)
         tell("server", f"a board named {BOARD}, its key made on the board, {APPLICATION} 1.0 in slot a")
         with VirtualBoard(folder / BOARD) as board:
-            board.start(lambda line: tell("board", line))
-            await _console(board, "connected")
+            await _power_on(board)
             ledger = Ledger(fleet)
             async with Courier(fleet, ledger) as courier:
                 ending = await updates(Demo(fleet, device, ledger, courier))
@@ -109,7 +111,7 @@ async def updates(demo: Demo) -> list[str]:
     good = await demo.install("2.0")
     if good.outcome is not Outcome.DONE:
         raise Failure(f"version 2.0 was not confirmed: {_words(good)}")
-    tell("server", "2.0 has heard and verified our confirm, and its signed inventory agrees")
+    tell("server", "2.0 has itself heard and verified our confirm, and its signed inventory agrees")
 
     chapter("Version 3.0: fails its self-test, and is gone again")
     bad = await demo.install("3.0")
@@ -131,11 +133,21 @@ def build(fleet: Fleet, version: str) -> Path:
     return path
 
 
-async def _console(board: VirtualBoard, text: str) -> None:
+async def _power_on(board: VirtualBoard) -> None:
+    """Tell what its console says, and wait until it is connected."""
+    loop, connected = asyncio.get_running_loop(), asyncio.Event()
+
+    def listen(line: str) -> None:
+        tell("board", line)
+        if "connected" in line and not connected.is_set():
+            loop.call_soon_threadsafe(connected.set)
+
+    board.start(listen)
     try:
-        await asyncio.to_thread(board.wait_for, text, ANSWER_S)
-    except TimeoutError as error:
-        raise Failure(f"the board is silent: {str(error).splitlines()[0]}") from None
+        async with asyncio.timeout(ANSWER_S):
+            await connected.wait()
+    except TimeoutError:
+        raise Failure(f"the board did not connect within {ANSWER_S} s; its console is above") from None
 
 
 def _tell_frame(happened: Sent | Event) -> None:

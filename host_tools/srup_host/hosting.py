@@ -82,8 +82,12 @@ class Hosting:
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._server.serve(self._sockets))
-        while not self._server.started and not self._task.done():
-            await asyncio.sleep(0.01)
+        try:
+            while not self._server.started and not self._task.done():
+                await asyncio.sleep(0.01)
+        except asyncio.CancelledError:
+            await self.__aexit__()
+            raise
         if self._task.done():
             self._task.result()
         return self

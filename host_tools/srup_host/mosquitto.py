@@ -4,10 +4,13 @@ Written anew after each device that comes or goes; SIGHUP has Mosquitto read use
 """
 
 from pathlib import Path
+from typing import Annotated
 
-from srup_host import credentials, files
+import typer
+
+from srup_host import console, credentials, files
 from srup_host.acl import Grant, Rules
-from srup_host.fleet import Fleet
+from srup_host.fleet import Fleet, FleetOption
 
 _CONFIGURATION = """\
 # Made by srup for the fleet {name}: it is written anew, edit it elsewhere.
@@ -53,3 +56,16 @@ def acl(rules: Rules, users: list[str]) -> str:
 def _line(grant: Grant) -> str:
     access = "readwrite" if grant.read and grant.write else "read" if grant.read else "write"
     return f"topic {access} {grant.filter}\n"
+
+
+def command(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Where to write them; Mosquitto keeps its state there.")
+    ],
+    address: Annotated[str, typer.Option(metavar="ADDRESS", help="Address to listen on.", show_default="all")] = "",
+    fleet_dir: FleetOption = None,
+) -> None:
+    """Configure Mosquitto as the fleet's broker: mosquitto.conf, users and topics. Again after each new device."""
+    written = write(Fleet.open(fleet_dir), folder, address=address)
+    console.say(f"mosquitto -c {written}", "bold green")
+    console.note("is the broker; beside it: srup serve --no-broker. SIGHUP has it read users and topics again.")

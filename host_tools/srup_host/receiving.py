@@ -24,7 +24,7 @@ class Kind(StrEnum):
     """What a frame from a device turned out to be."""
 
     ANSWER = "answer"  # a RESPONSE that moves its transaction on
-    DUPLICATE = "duplicate"  # the same RESPONSE again, harmless
+    DUPLICATE = "duplicate"  # the same again, harmless: QoS 1 delivers at least once
     INVENTORY = "inventory"
     DATA = "data"
     REQUEST = "request"  # JOIN or RESIGN
@@ -114,12 +114,16 @@ class Receiver:
         if heard is None:
             heard = Heard(device=uuid, token=tokens.ZERO)
             session.add(heard)
+        kind = str(wire.TYPES[unverified.type][0])
+        name = unverified.elements.get("name", b"").decode("ascii", "replace") or kind
         if token <= heard.token:
-            return Event(Kind.ALARM, uuid, token, why=f"replay of {wire.TYPES[unverified.type][0]}")
+            if _is_known(session, uuid, token, unverified.frame):
+                return Event(Kind.DUPLICATE, uuid, token, name=name)
+            return Event(Kind.ALARM, uuid, token, why=f"{kind} with a token not above its last")
         heard.token = token
         if unverified.type != wire.DATA:
-            return Event(Kind.REQUEST, uuid, token, name=str(wire.TYPES[unverified.type][0]))
-        name, value = unverified.elements["name"].decode("ascii", "replace"), unverified.elements["value"]
+            return Event(Kind.REQUEST, uuid, token, name=name)
+        value = unverified.elements["value"]
         if name == "inventory":
             return self._inventory(session, heard, token, value)
         return Event(Kind.DATA, uuid, token, name=name, value=value)
@@ -128,7 +132,7 @@ class Receiver:
         try:
             inventory = dict(json.loads(value))
             reported = {bytes.fromhex(known): int(last) for known, last in dict(inventory["latest"]).items()}
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             return Event(Kind.ALARM, heard.device, token, why="an inventory that can't be read")
         heard.inventory, heard.inventory_at = value.decode(), self._now()
         moved = self._catch_up(session, heard.device, reported)
@@ -159,10 +163,13 @@ class Receiver:
         return f"said to be confirmed: {update.name} {update.version}, but it runs {runs[0]} {runs[1]}"
 
     def _keep(self, session: Session, happened: Event, frame: bytes) -> None:
+        """As evidence, whatever it is; each frame once."""
+        device, token, now = happened.device, happened.token, self._now()
+        if happened.kind is Kind.DUPLICATE or _is_known(session, device, token, frame):
+            return
+        session.add(Evidence(device=device, token=token, at=now, frame=frame, verdict=happened.kind.value))
         if happened.kind is Kind.ALARM:
-            session.add(Alarm(device=happened.device, why=happened.why, at=self._now(), count=1, frame=frame))
-        elif happened.kind is not Kind.DUPLICATE:
-            session.add(Evidence(device=happened.device, at=self._now(), frame=frame, verdict=happened.kind.value))
+            session.add(Alarm(device=device, why=happened.why, at=now, count=1, frame=frame))
 
     def _refuse(self, session: Session, uuid: str, frame: bytes, why: str) -> Event:
         """Not the device's word: counted under one entry for each reason, so that noise does not fill the disk."""
@@ -172,6 +179,11 @@ class Receiver:
             session.add(entry)
         entry.count, entry.at, entry.frame = entry.count + 1, self._now(), frame[: limits.FRAME]
         return Event(Kind.REFUSED, uuid, why=why)
+
+
+def _is_known(session: Session, uuid: str, token: bytes, frame: bytes) -> bool:
+    same = select(Evidence.id).where(Evidence.device == uuid, Evidence.token == token, Evidence.frame == frame)
+    return session.scalar(same.limit(1)) is not None
 
 
 def _first_alarm(events: list[Event]) -> str:

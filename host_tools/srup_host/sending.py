@@ -147,14 +147,8 @@ class Sender:
 
 def describe(event: Event) -> str:
     """An event in a few words."""
-    match event.kind:
-        case Kind.ANSWER | Kind.DUPLICATE if event.status is not None:
-            return status.name(event.status) + (" (again)" if event.kind is Kind.DUPLICATE else "")
-        case Kind.INVENTORY:
-            return "inventory"
-        case Kind.DATA:
-            return f"DATA {event.name}, {len(event.value)} bytes"
-        case Kind.ALARM | Kind.REFUSED:
-            return f"{event.kind}: {event.why}"
-        case _:
-            return event.name
+    if event.kind in (Kind.ALARM, Kind.REFUSED):
+        return f"{event.kind}: {event.why}"
+    if event.status is not None:
+        return status.name(event.status)
+    return event.name if event.kind is not Kind.DATA else f"DATA {event.name}"

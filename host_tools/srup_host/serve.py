@@ -6,7 +6,7 @@ import logging
 import signal
 import ssl
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from socket import socket
 from typing import Annotated
 
@@ -22,44 +22,56 @@ from srup_host.ledger import Ledger
 from srup_host.receiving import Event, Kind
 from srup_host.sending import describe
 
+RETRY_S = 5  # before a broker that has gone is tried again
 TLS_NEWEST = ssl.TLSVersion.MAXIMUM_SUPPORTED
 
 
 @asynccontextmanager
 async def servers(
     fleet: Fleet,
-    mqtt: list[socket],
+    mqtt: list[socket] | None,
     https: list[socket],
     *,
     unencrypted: list[socket] | None = None,
     seen: Callable[[Request], None] = lambda request: None,
     newest: ssl.TLSVersion = TLS_NEWEST,
-) -> AsyncIterator[tuple[Broker, Hosting]]:
+) -> AsyncIterator[None]:
     """The fleet's broker and its HTTPS server on these sockets, until the context ends.
 
-    unencrypted: sockets for MQTT over plain TCP · seen: told of every download · newest: TLS version; boards speak 1.2.
+    mqtt: None where the broker is another program · unencrypted: sockets for MQTT over plain TCP · seen: told of every download · newest: TLS version; boards speak 1.2.
     """
     context = net.server_context(fleet, newest)
-    async with (
-        Broker(fleet, mqtt, context if fleet.broker.tls else None, unencrypted) as broker,
-        Hosting(hosting.public(fleet), context, https, seen) as files,
-    ):
-        yield broker, files
+    async with AsyncExitStack() as running:
+        if mqtt:
+            await running.enter_async_context(Broker(fleet, mqtt, context if fleet.broker.tls else None, unencrypted))
+        await running.enter_async_context(Hosting(hosting.public(fleet), context, https, seen))
+        yield
 
 
-async def listen(fleet: Fleet, ledger: Ledger, told: Callable[[Event], None]) -> None:
-    """Publish again what is unanswered, then hand what devices send to the ledger, for ever."""
-    async with Courier(fleet, ledger, lasting=True) as courier:
-        for sent in ledger.unanswered():
-            await courier.send(sent)
-        while event := await courier.next_event():
-            told(event)
+async def listen(fleet: Fleet, ledger: Ledger, told: Callable[[Event], None], host: str = "") -> None:
+    """Publish again what is unanswered, then hand what devices send to the ledger; for ever, also when the broker goes.
+
+    host: as in Courier.
+    """
+    while True:
+        try:
+            async with Courier(fleet, ledger, lasting=True, host=host) as courier:
+                for sent in ledger.unanswered():
+                    await courier.send(sent)
+                while event := await courier.next_event():
+                    told(event)
+        except Failure as failure:
+            console.warn(f"{failure.message}; trying again")
+            await asyncio.sleep(RETRY_S)
 
 
 def command(
     listen_on: Annotated[
         str, typer.Option("--listen", metavar="ADDRESS", help="Address to listen on.", show_default="all of them")
     ] = "",
+    broker: Annotated[
+        bool, typer.Option(help="Run the broker, or use one that runs already: srup mosquitto configures one.")
+    ] = True,
     unencrypted_port: Annotated[
         int,
         typer.Option(min=0, max=65535, help="Also take MQTT in the clear on this port.", show_default="not"),
@@ -78,17 +90,20 @@ def command(
     newest = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}.get(newest_tls)
     if newest is None:
         raise Failure(f"TLS {newest_tls} is not spoken here", "give 1.2 or 1.3")
-    asyncio.run(_serve(fleet, listen_on, unencrypted_port, newest))
+    if unencrypted_port and not broker:
+        raise Failure("--unencrypted-port is the broker's, and there is none here", "leave --no-broker away")
+    asyncio.run(_serve(fleet, listen_on, broker, unencrypted_port, newest))
 
 
-async def _serve(fleet: Fleet, address: str, unencrypted_port: int, newest: ssl.TLSVersion) -> None:
+async def _serve(fleet: Fleet, address: str, broker: bool, unencrypted_port: int, newest: ssl.TLSVersion) -> None:
     ledger = Ledger(fleet)
-    mqtt = net.listen(address, fleet.broker.port)
+    mqtt = net.listen(address, fleet.broker.port) if broker else None
     https = net.listen(address, fleet.https.port)
     unencrypted = net.listen(address, unencrypted_port) if unencrypted_port else None
     async with servers(fleet, mqtt, https, unencrypted=unencrypted, seen=_show_request, newest=newest):
-        _announce(fleet, unencrypted_port)
-        listening = asyncio.create_task(listen(fleet, ledger, lambda event: _show(fleet, event)))
+        _announce(fleet, broker, unencrypted_port)
+        nearest = "localhost" if broker and not address else ""  # our own broker, wherever devices see it
+        listening = asyncio.create_task(listen(fleet, ledger, lambda event: _show(fleet, event), nearest))
         stop = asyncio.create_task(_asked_to_stop())
         await asyncio.wait((listening, stop), return_when=asyncio.FIRST_COMPLETED)
         for task in (listening, stop):
@@ -106,11 +121,11 @@ async def _asked_to_stop() -> None:
     await asked.wait()
 
 
-def _announce(fleet: Fleet, unencrypted_port: int) -> None:
+def _announce(fleet: Fleet, broker: bool, unencrypted_port: int) -> None:
     kind = "mqtts" if fleet.broker.tls else "mqtt, in the clear"
     console.say(f"The fleet {fleet.name} is served; Ctrl-C ends it", "bold green")
     rows = [
-        (kind, f"{fleet.broker.host}:{fleet.broker.port}", "broker"),
+        (kind, f"{fleet.broker.host}:{fleet.broker.port}", "broker" if broker else "a broker of your own"),
         ("https", f"{fleet.https.host}:{fleet.https.port}", f"files of {hosting.public(fleet)}"),
     ]
     if unencrypted_port:
@@ -130,7 +145,8 @@ def _show(fleet: Fleet, event: Event) -> None:
         name = event.device
     alarming = event.kind in (Kind.ALARM, Kind.REFUSED)
     token = f"  {event.token.hex()[:12]}…" if event.token else ""
-    console.say(f"mqtt   {name}  {describe(event)}{token}", "bold red" if alarming else "")
+    again = " (again)" if event.kind is Kind.DUPLICATE else ""
+    console.say(f"mqtt   {name}  {describe(event)}{again}{token}", "bold red" if alarming else "")
 
 
 def _set_up_logging(verbose: bool) -> None:

@@ -38,9 +38,14 @@ class Transaction(Base):
         return self.seen[-1] if self.seen else None
 
     @property
+    def reported(self) -> bool:
+        """True once the device has said ACTIVATE_SUCCESS; that it runs the new version is not known by that alone."""
+        return self.status == status.ACTIVATE_SUCCESS
+
+    @property
     def confirmed(self) -> bool:
         """True once ACTIVATE_SUCCESS *and* a signed inventory say so."""
-        return self.status == status.ACTIVATE_SUCCESS and self.agreed is not None
+        return self.reported and self.agreed is not None
 
 
 class Sent(Base):
@@ -87,6 +92,7 @@ class Evidence(Base):
     __tablename__ = "evidence"
     id: Mapped[int] = mapped_column(primary_key=True)
     device: Mapped[str] = mapped_column(index=True)
+    token: Mapped[bytes] = mapped_column(index=True)
     at: Mapped[int]
     frame: Mapped[bytes]
     verdict: Mapped[str]

@@ -1,4 +1,4 @@
-"""The fleet's servers in a thread, with fake devices on the broker: what a command under test finds running."""
+"""`srup serve` in a thread, with fake devices on the broker: what a command under test finds running."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,8 @@ import aiomqtt
 
 from srup import wire
 from srup_host import init, net
-from srup_host.serve import servers
+from srup_host.ledger import Ledger
+from srup_host.serve import listen, servers
 
 
 def create_fleet(folder, **settings):
@@ -62,11 +63,12 @@ class Backdrop:
             runner.run(self._serve())
 
     async def _serve(self):
-        self._stop = asyncio.Event()
+        self._stop, self.heard = asyncio.Event(), []
         async with servers(self.fleet, self._mqtt, self._https, seen=self.requests.append):
+            tasks = [asyncio.create_task(listen(self.fleet, Ledger(self.fleet), self.heard.append))]
             self._ready.set()
             await self._stop.wait()
-            for task in self._devices:
+            for task in tasks + self._devices:
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await task

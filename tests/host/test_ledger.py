@@ -221,7 +221,7 @@ def test_reported_is_not_confirmed_until_the_inventory_agrees(ledger, kitchen):
     sent = on_trial(ledger, kitchen)
     answer(ledger, kitchen, sent, status.ACTIVATE_SUCCESS)
     reported = ledger.latest_update(kitchen.device)
-    assert reported.status == status.ACTIVATE_SUCCESS and not reported.confirmed
+    assert reported.reported and not reported.confirmed
     event = ledger.received(kitchen.uuid, kitchen.inventory(MANIFEST, {sent.token: status.ACTIVATE_SUCCESS}))
     assert event.kind is Kind.INVENTORY
     assert ledger.latest_update(kitchen.device).confirmed
@@ -303,9 +303,29 @@ def test_data_in_order_and_never_twice(ledger, kitchen):
     frame = kitchen.data("self-test", b"good", late)
     event = ledger.received(kitchen.uuid, frame)
     assert (event.kind, event.name, event.value) == (Kind.DATA, "self-test", b"good")
-    for replayed in (frame, kitchen.data("self-test", b"bad", early)):
-        event = ledger.received(kitchen.uuid, replayed)
-        assert event.kind is Kind.ALARM and event.why == "replay of DATA"
+    assert ledger.received(kitchen.uuid, frame).kind is Kind.DUPLICATE  # QoS 1 may deliver it again
+    for another in (kitchen.data("self-test", b"bad", early), kitchen.data("self-test", b"bad", late)):
+        event = ledger.received(kitchen.uuid, another)
+        assert event.kind is Kind.ALARM and event.why == "DATA with a token not above its last"
+
+
+def test_an_alarm_is_recorded_once_however_often_its_frame_comes(ledger, kitchen):
+    sent = initiate(ledger, kitchen)
+    for value in (status.UPDATE_FAIL_FILE, *[status.UPDATE_FAIL_HTTP] * 3):
+        event = answer(ledger, kitchen, sent, value)
+    assert event.kind is Kind.ALARM and len(ledger.alarms()) == 1
+
+
+def test_two_that_listen_to_the_same_device_take_each_frame_once(ledger, fleet, kitchen, clock):
+    """`srup send` beside `srup serve`: whoever is second hears a duplicate, and may act on it all the same."""
+    other = Ledger(fleet, clock)
+    sent = on_trial(ledger, kitchen)
+    event = answer(other, kitchen, sent, status.ACTIVATE_TRIAL)
+    assert (event.kind, event.confirm) == (Kind.DUPLICATE, sent.token)
+    inventory = kitchen.inventory(OLD)
+    assert [one.received(kitchen.uuid, inventory).kind for one in (ledger, other)] == [Kind.INVENTORY, Kind.DUPLICATE]
+    assert other.alarms() == []
+    other.close()
 
 
 def test_an_old_inventory_does_not_replace_the_newest(ledger, kitchen):

@@ -1,7 +1,10 @@
 """srup send: what goes over the wire, what a person and a script see of the outcome, and the exit codes."""
 
 import http.client
+import signal
 import ssl
+import subprocess
+import sys
 
 import pytest
 
@@ -109,7 +112,9 @@ def test_activate_confirms_the_trial_and_asks_what_runs(backdrop, kitchen, packe
     result = srup("send", "initiate", "kitchen", packed, "--activate")
     assert device.types() == ["INITIATE", "ACTIVATE", "DATA", "ID_REQUEST"]
     assert result.text.splitlines()[-1] == "kitchen: thermometer 2.0 is confirmed (ACTIVATE_SUCCESS)"
-    assert Ledger(backdrop.fleet).latest_update(kitchen.device).confirmed
+    ledger = Ledger(backdrop.fleet)
+    assert ledger.latest_update(kitchen.device).confirmed
+    assert ledger.alarms() == []  # `srup serve` has heard it all, too
 
 
 def test_no_confirm_lets_the_trial_end(backdrop, kitchen, packed):
@@ -177,6 +182,7 @@ def test_the_inventory_of_id_request(backdrop, kitchen, packed):
     play(backdrop, kitchen, manifest(packed))
     result = srup("send", "id-request", "kitchen", "--json").json
     assert result["outcome"] == "DONE" and result["inventory"]["version"] == "2.0"
+    assert [event["what"] for event in result["events"]] == ["ID_REQUEST", "inventory"]
     assert 'version  "2.0"' in srup("send", "id-request", "kitchen").text
 
 
@@ -207,6 +213,20 @@ def test_set_aside_and_no_wait(backdrop, kitchen, packed):
     device = play(backdrop, kitchen, ACTION=[status.ACTION_SUCCESS])
     assert run("send", "wait", "kitchen").code == 0
     assert device.types()[:2] == ["INITIATE", "ACTION"]  # in the order in which they were sent
+
+
+def test_ctrl_c_ends_the_wait_and_not_the_command(backdrop, kitchen):
+    command = [sys.executable, "-m", "srup_host.cli", "send", "action", "kitchen", "reboot"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    sent = process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert "-> ACTION, 107 bytes" in sent
+    assert (process.returncode, out) == (130, "")
+    assert err.splitlines()[0] == "not waiting any longer; the frame stays queued: srup send wait kitchen"
+    assert "Traceback" not in err
+    play(backdrop, kitchen, ACTION=[status.ACTION_SUCCESS])
+    assert srup("send", "wait", "kitchen").text == "kitchen: ACTION_SUCCESS\n"
 
 
 def test_forged_answers_are_shown_and_do_not_count(backdrop, kitchen, packed):

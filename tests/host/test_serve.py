@@ -17,10 +17,11 @@ from srup_host import hosting, init, net
 from srup_host.console import Failure
 from srup_host.hosting import Hosting
 from srup_host.ledger import Ledger
+from tests.flow.brokers import mosquitto
 from tests.host.backdrop import create_fleet
 from tests.host.fake_device import FakeDevice
 from tests.host.mqtt import Raw
-from tests.host.shell import failed
+from tests.host.shell import failed, srup
 
 CONTENT = bytes(range(256)) * 1000
 
@@ -264,12 +265,54 @@ def test_mqtt_in_the_clear_is_there_only_where_it_is_asked_for(fleet):
         asyncio.run(connect())
 
 
+def test_with_a_broker_of_ones_own_that_comes_and_goes(fleet, tmp_path):
+    """`srup mosquitto` configures it; `srup serve --no-broker` finds it again, and loses nothing that devices sent."""
+    kitchen, ledger = FakeDevice(fleet), Ledger(fleet)
+    sent = ledger.action(kitchen.device, 1)
+    assert srup("mosquitto", tmp_path / "conf", "--fleet", fleet.directory).text.startswith("mosquitto -c ")
+    assert f"user {kitchen.uuid}\n" in (tmp_path / "conf" / "acl").read_text()
+
+    async def connected():
+        raw = await Raw.open(fleet.broker.port, net.client_context(fleet))
+        assert await raw.connect(kitchen.uuid, kitchen.password) == 0
+        return raw
+
+    async def subscribe():
+        assert await (await connected()).subscribe(f"srup/{kitchen.uuid}/c2") == 1
+
+    async def take():
+        assert (await (await connected()).message())[1] == sent.frame
+
+    async def answer():
+        response = kitchen.response(sent.token, status.ACTION_SUCCESS)
+        await (await connected()).publish(f"srup/{kitchen.uuid}/up", response)
+
+    with mosquitto(fleet, tmp_path / "mosquitto"):
+        asyncio.run(subscribe())
+        with serving(fleet, "--no-broker"):
+            asyncio.run(take())  # it is there, and listens
+        asyncio.run(answer())  # and now it is not
+        with serving(fleet, "--no-broker") as process:
+            assert "ACTION_SUCCESS" in next(line for line in process.stdout if line.startswith("mqtt   "))
+    assert ledger.transaction(kitchen.device, sent.token).status == status.ACTION_SUCCESS
+
+
+def test_it_waits_for_a_broker_that_is_not_there_yet(fleet):
+    with serving(fleet, "--no-broker") as process:
+        assert "no MQTT broker for us" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+
+
 def test_what_is_in_the_way_is_said_in_one_line(fleet, tmp_path):
     taken = net.listen("", fleet.broker.port)
     assert f"port {fleet.broker.port}" in failed("serve", "--fleet", fleet.directory)
     for one in taken:
         one.close()
     assert "no fleet in" in failed("serve", "--fleet", tmp_path)
+    assert "leave --no-broker away" in failed(
+        "serve", "--fleet", fleet.directory, "--no-broker", "--unencrypted-port", 1883
+    )
     assert "TLS 1.1 is not spoken" in failed("serve", "--fleet", fleet.directory, "--newest-tls", "1.1")
     fleet.server_key.write_bytes(b"")
     assert "can't be used" in failed("serve", "--fleet", fleet.directory)
