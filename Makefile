@@ -7,7 +7,7 @@ VENV := .venv/bin
 export PYRIGHT_PYTHON_GLOBAL_NODE := off
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench setup clean distclean
+.PHONY: help demo test lint bench firmware setup clean distclean
 
 help:
 	@echo 'Usage: make TARGET [ARGS="..."] [PYTHON=python3.12]'
@@ -42,6 +42,9 @@ lint: $(DEV_PACKAGES) $(LIBRARY) $(STUBS) $(IMPORT) ## style, types (MicroPython
 
 bench: $(DEV_PACKAGES) $(MICROPYTHON) $(LIBRARY) $(IMPORT) ## the figures: time and memory of each step on the unix port
 	@$(VENV)/python -m tests.bench $(ARGS)
+
+firmware: $(PACKAGES) $(LIBRARY) ## MicroPython for our RP2040 board; half a minute, kept in .cache until its input changes
+	@$(VENV)/python tools/build_firmware.py $(ARGS)
 
 setup: $(DEV_PACKAGES) $(MICROPYTHON) $(LIBRARY) $(MOSQUITTO) $(STUBS) $(IMPORT) ## install everything, run nothing
 
