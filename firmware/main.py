@@ -38,12 +38,14 @@ def beside(agent, app):
 def alone(agent):
     import asyncio
 
+    asyncio.new_event_loop()  # without what a crash has left in the one before
     asyncio.run(agent.run())
 
 
 agent = Agent(start.chosen, Transport)
-agent.start()
 try:
+    agent.start()
     work(agent)
 except Exception as error:  # noqa: BLE001 - whatever an application may raise
     agent.crashed(error)
+    alone(agent)  # on the network, until it starts again

@@ -27,6 +27,15 @@ _SET_MODE = const(0x06)
 _CANCEL = const(0x09)
 _APPLICATION = const(0x80)  # and above
 
+# What says of a command that it was not carried out; else it is ACTION_FAIL
+_FAILED = {
+    wire.INITIATE: status.UPDATE_FAIL_SPACE,
+    wire.DATA: status.DATA_UNKNOWN,
+    wire.JOIN_COMMAND: status.JOIN_FAIL,
+    wire.DEREGISTER_COMMAND: status.DEREGISTER_FAIL,
+}
+
+_NAME = b"abcdefghijklmnopqrstuvwxyz0123456789.-"
 _SLOTS = {0: "a", 1: "b"}
 
 
@@ -47,14 +56,16 @@ class Agent:
             self.config, self._store, self._keys, self._clock, self._slots, choice.trial, self.restart, self._log
         )
         self._auth = Auth(self._keys, self.config.device)
-        self._replay = Replay(self._store, self._keys, self._clock, self._updater.staged)
-        self._transport = connect(self.config.broker, self.config.uuid, self.config.authorities)
+        self._replay = Replay(self._store, self._keys, self._clock, self._updater.staged, self._updater.under_way)
+        self._transport = connect(self.config.broker, self.config.uuid, self.config.authorities, self._clock.other_date)
         self._topic = b"srup/" + self.config.uuid.encode()
         self._hooks = {}
         self._reports = []
-        self._restart_at = None
+        self._taken_up = False  # what the last start left RECEIVED
+        self._rebooting_since = None
+        self._crashed = False
         self._was_up = False
-        self._down_since = port.ticks_ms()
+        self._started = self._down_since = port.ticks_ms()
         self.refused = {}  # reason: how many frames
 
     # for the application
@@ -80,13 +91,17 @@ class Agent:
         self._hooks["action"] = hook
 
     def publish(self, topic, payload, retain=False, qos=0):
-        """Publish bytes or text under app/<uuid>/ on the agent's connection. Raises NetworkError while there is none."""
+        """Publish bytes or text under app/<uuid>/ on the agent's connection. Raises NetworkError while there is none, and
+        while so much waits to be sent that this does not fit."""
         payload = payload.encode() if isinstance(payload, str) else payload
         return self._transport.publish(self._app_topic(topic), payload, retain, qos)
 
     def subscribe(self, topic, callback):
-        """callback(topic: bytes, payload: bytes) for messages under app/<uuid>/, now and after every reconnection."""
-        self._transport.subscribe(self._app_topic(topic), callback)
+        """callback(topic: bytes, payload: bytes) for messages under app/<uuid>/, now and after every reconnection. What it
+        raises is told on the console. Raises ValueError for a topic with wildcards, or of more than 79 bytes."""
+        self._transport.subscribe(
+            self._app_topic(topic), lambda topic, payload: self._call("subscription", callback, topic, payload)
+        )
 
     def _app_topic(self, topic):
         return b"app/" + self.config.uuid.encode() + b"/" + topic.encode()
@@ -103,11 +118,10 @@ class Agent:
         self._log("agent %s, slot %s%s" % (__version__, _SLOTS.get(self._choice.slot, "none: recovery"), trial))
         if self._choice.note:
             self._log(self._choice.note)
+        self._updater.recover(self._replay)
         self._clock.start()
         port.network_start(self.config.wifi)
         self._transport.subscribe(self._topic + b"/c2")
-        self._updater.recover(self._replay)
-        self._take_up_received()
 
     async def run(self):
         """`poll` for ever, beside the application's own tasks."""
@@ -116,8 +130,20 @@ class Agent:
             await port.sleep_ms(0 if self._updater.working() else self.config.poll_ms)
 
     def poll(self):
-        """One bounded piece of work."""
+        """One bounded piece of work. Raises nothing: where flash or heap fail, what is not on record is not acknowledged, and
+        comes again on the next connection."""
         port.feed()
+        try:
+            self._round()
+        except (StorageError, MemoryError) as error:
+            self._log("%s: %s" % (type(error).__name__, error))
+            self._transport.drop(error)
+        self._restart_if_due()
+
+    def _round(self):
+        if not self._taken_up:
+            self._taken_up = True  # whatever comes of it
+            self._take_up_received()
         message = self._transport.poll()
         if message:
             self._receive(message[1])
@@ -126,13 +152,11 @@ class Agent:
             self._updater.work()
         self._deliver()
         self._updater.watch(self._transport.up, self._down_since, self._self_test)
-        self._restart_if_due()
 
     # frames in
 
     def _receive(self, payload):
-        """A frame from the transport, acknowledged once it is on record. A StorageError passes through: the frame is not
-        acknowledged, and the broker sends it again."""
+        """A frame from the transport, acknowledged once it is on record; a StorageError passes through before that."""
         command = None
         try:
             command = self._replay.admit(self._auth.authenticate(wire.decode(payload)))
@@ -155,15 +179,24 @@ class Agent:
         self._log("refused: %s (%s)" % (error.reason, error))
 
     def _take_up_received(self):
-        """Frames that a cut left RECEIVED: harmless ones are obeyed now, others answered as failed, once."""
+        """Frames that a cut left RECEIVED: harmless ones are obeyed now, others answered as failed, once. In the first round,
+        when the application has its hooks in place."""
         self._take_up_initiates()
         for command in self._replay.received():
-            if command.type in (wire.DATA, wire.ID_REQUEST):
+            if command.type == wire.ID_REQUEST:
+                self._obey(command)
+            elif command.type == wire.DATA:
+                self._fail(command)  # first: what ends in a reset in the application's hook is not taken up for ever
                 self._obey(command)
             elif command.type == wire.ACTIVATE:
-                self._updater.event(update.UNCARRIED, None, command.done())
+                self._fail_activate(command)
             elif command.type != wire.INITIATE:
-                self._close(command, status.ACTION_FAIL)
+                self._fail(command)
+
+    def _fail_activate(self, command):
+        ours = command.token == self._updater.token
+        if not (ours and self._updater.event(update.UNCARRIED, None, command.done())):
+            self._store.put(command.done())  # its update has come to another end, which was told
 
     def _take_up_initiates(self):
         """Those that came during a trial, or just before a cut."""
@@ -176,9 +209,9 @@ class Agent:
     def _obey(self, command):
         try:
             self._act(command)
-        except MemoryError:  # taken up again at each boot it would never end
-            self._log("no memory for it")
-            self._close(command, status.ACTION_FAIL)
+        except (MemoryError, port.StuckRandom) as error:  # taken up again at each boot it would never end
+            self._log("%s: %s" % (type(error).__name__, error))
+            self._fail(command)
 
     def _act(self, command):
         if command.type == wire.INITIATE:
@@ -192,32 +225,33 @@ class Agent:
         elif command.type == wire.ID_REQUEST:
             self._report(b"inventory", json.dumps(self.inventory()).encode(), command.done())
         else:
-            self._close(command, status.ACTION_UNKNOWN)
+            self._fail(command)
 
     def _obey_data(self, command):
         name, value = command.element("name"), command.element("value")
         if name == b"confirm":
-            known = self._confirm(command, value)
+            self._confirm(command, value)
         else:
-            known = name.startswith(b"app.") and self._hook("data", _text(name), value)
-        self._close(command, status.DATA_SUCCESS if known else status.DATA_UNKNOWN)
+            known = name.startswith(b"app.") and all(sign in _NAME for sign in name)
+            taken = known and self._hook("data", name.decode(), value)
+            self._close(command, status.DATA_SUCCESS if taken else status.DATA_UNKNOWN)
 
     def _confirm(self, command, token):
-        """True if what `token` names is confirmed, now or already."""
-        if self._updater.confirm(command, token):
+        if self._updater.confirm(command, token, _closing(command, status.DATA_SUCCESS)):
             port.arm(0)
             self._take_up_initiates()
-            return True
-        return self._outbox.latest(token) == status.ACTIVATE_SUCCESS
+        else:
+            already = self._outbox.latest(token) == status.ACTIVATE_SUCCESS
+            self._close(command, status.DATA_SUCCESS if already else status.DATA_UNKNOWN)
 
     def _obey_action(self, command):
         action, parameters = command.element("action"), command.element("parameters")
         if action == _REBOOT:
             self._close(command, status.ACTION_SUCCESS)
-            self._restart_at = port.ticks_add(port.ticks_ms(), limits.STOP_HOOK_S * 1000)
+            self._rebooting_since = port.ticks_ms()
         elif action == _CANCEL:
-            named = parameters == self._updater.token and self._updater.event(update.CANCEL, command)
-            self._close(command, status.ACTION_SUCCESS if named else status.ACTION_FAIL)
+            if not self._updater.cancel(command, parameters, _closing(command, status.ACTION_SUCCESS)):
+                self._fail(command)
         elif action == _SET_MODE:
             self._close(command, _outcome(self._hook("mode", _text(parameters))))
         elif action >= _APPLICATION:
@@ -226,13 +260,16 @@ class Agent:
             self._close(command, status.ACTION_UNKNOWN)
 
     def _close(self, command, value):
-        changes = command.done()
-        changes.update(reply.answer(command.token, value))
-        self._store.put(changes)
+        self._store.put(_closing(command, value))
+
+    def _fail(self, command):
+        self._close(command, _FAILED.get(command.type, status.ACTION_FAIL))
 
     def _hook(self, name, *arguments):
+        return self._call(name, self._hooks.get(name), *arguments)
+
+    def _call(self, name, hook, *arguments):
         """What the application's hook says; None where it has none. Its faults are its own: told, and counted as false."""
-        hook = self._hooks.get(name)
         if hook is None:
             return None
         try:
@@ -303,7 +340,9 @@ class Agent:
     # ends
 
     def crashed(self, error):
-        """The application ended with an exception: keep the traceback; on trial, go back; else start again."""
+        """The application ended with an exception: keep the traceback; on trial, go back. Else start again, but not within a
+        minute of the last start, nor during a download: a version that always crashes can still be replaced. Whoever calls
+        goes on with `poll`, then."""
         text = _traceback(error)
         self._log("the application crashed: " + text)
         try:
@@ -311,26 +350,44 @@ class Agent:
                 file.write(text)
         except OSError:
             pass  # the console has it
-        if not (self._choice.trial and self._updater.event(update.UNHEALTHY)):
-            self.restart()
+        if self._choice.trial and self._updater.event(update.UNHEALTHY):
+            return
+        self._stop()
+        port.arm(0)
+        self._crashed = True
 
     def _restart_if_due(self):
-        """After REBOOT: as soon as the RESPONSE is delivered, and in ten seconds at the latest."""
-        if self._restart_at is None:
-            return
-        if self._outbox.empty() or port.ticks_diff(port.ticks_ms(), self._restart_at) >= 0:
+        """After REBOOT: as soon as the RESPONSE is delivered, and in ten seconds at the latest. After a crash: see there."""
+        if self._rebooting_since is not None:
+            due = self._outbox.empty() or not port.within(limits.STOP_HOOK_S * 1000, self._rebooting_since)
+        else:
+            busy = self._updater.state == update.FETCHING or port.within(limits.REACHABLE, self._started)
+            due = self._crashed and not busy
+        if due:
             self.restart()
 
     def restart(self):
         """The stop hook, ten seconds at most, then a hard reset."""
         self._log("restarting")
-        port.arm(limits.STOP_HOOK_S)
-        self._hook("stop")
+        self._rebooting_since = None  # the hook may poll
+        self._stop()
         self._transport.close()
         port.reset()
 
+    def _stop(self):
+        port.arm(limits.STOP_HOOK_S)
+        self._hook("stop")
+        self._hooks.clear()
+
     def _log(self, text):
         print("srup:", text)
+
+
+def _closing(command, value):
+    """The store's changes that close its record and answer it."""
+    changes = command.done()
+    changes.update(reply.answer(command.token, value))
+    return changes
 
 
 def _outcome(answer):

@@ -106,5 +106,5 @@ class Auth:
 
     def _throttle(self):
         """After ten bad signatures in a row, at most one verification a second."""
-        if self._bad >= BAD_SIGNATURES and port.ticks_diff(port.ticks_ms(), self._bad_at) < BAD_SIGNATURE_PAUSE:
+        if self._bad >= BAD_SIGNATURES and port.within(BAD_SIGNATURE_PAUSE, self._bad_at):
             raise Throttled("too many bad signatures")

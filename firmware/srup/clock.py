@@ -14,7 +14,7 @@ class Clock:
     def __init__(self, store, provisioned):
         self._store = store
         self._provisioned = provisioned
-        self._tried_back = False
+        self._at_floor = True
 
     def floor(self):
         """The earliest that it can be."""
@@ -47,11 +47,14 @@ class Clock:
         if not port.clock_is_set():
             port.set_clock(self.floor())
 
-    def set_back(self):
-        """TLS failed, perhaps on a date. True, once, where the clock was only the floor: it is now the provisioning time, so
-        that a floor gone wrong never cuts a device off."""
-        if port.clock_is_set() or self._tried_back:
+    def other_date(self):
+        """TLS failed, perhaps on a date. Where nobody has set the clock it goes to the provisioning time, at the next failure
+        to the floor again, and so on: neither a floor gone wrong nor a forged certificate cuts the device off for good.
+
+        True where the clock has changed, and it is worth another try.
+        """
+        if port.clock_is_set():
             return False
-        self._tried_back = True
-        port.set_clock(self._provisioned)
+        self._at_floor = not self._at_floor
+        port.set_clock(self.floor() if self._at_floor else self._provisioned)
         return True

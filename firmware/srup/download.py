@@ -37,11 +37,11 @@ class Download:
     """One file. url: bytes · digest: SHA-256, 32 bytes · path: where it goes · authorities: [DER bytes]
 
     allowed: ["host:port"] · most: bytes that fit · attempts: connections in a row that bring nothing before it is given up ·
-    set_back: called when TLS fails; True where the clock was changed and it is worth another try (Clock.set_back).
+    other_date: called when TLS fails; True where the clock has changed and it is worth one more try (Clock.other_date).
     """
 
     def __init__(
-        self, url, digest, path, authorities, allowed, most, attempts=limits.DOWNLOAD_ATTEMPTS, set_back=lambda: False
+        self, url, digest, path, authorities, allowed, most, attempts=limits.DOWNLOAD_ATTEMPTS, other_date=lambda: False
     ):
         self._host, self._port, self._target = split_url(url, allowed)
         self._digest = digest
@@ -49,7 +49,7 @@ class Download:
         self._authorities = authorities
         self._most = most
         self._attempts = attempts
-        self._set_back = set_back
+        self._other_date = other_date
         self._buffer = memoryview(bytearray(limits.CHUNK))
         self._hash = None
         self._answered = False  # the server has answered over a connection that we trust
@@ -60,13 +60,15 @@ class Download:
         """Generator: yields between pieces of work, milliseconds to wait before the next. Returns when the file is whole."""
         yield from self._rehash()
         failures = 0
+        redated = False
         while self.done != self.total:
             before = self.done
             try:
                 yield from self._fetch()
             except TlsError as error:
-                if not self._set_back():
+                if redated or not self._other_date():
                     raise UpdateFailed(status.UPDATE_FAIL_SERVER, str(error))
+                redated = True
             except NetworkError as error:
                 failures = 1 if self.done > before else failures + 1
                 if failures >= self._attempts:
@@ -201,7 +203,7 @@ class _Reader:
         while not self._end:
             self._end = self._link.read_into(self._buffer)
             if not self._end:
-                if port.ticks_diff(port.ticks_ms(), since) > limits.READ_TIMEOUT:
+                if not port.within(limits.READ_TIMEOUT, since):
                     raise NetworkError("the server has gone quiet")
                 yield 0
 

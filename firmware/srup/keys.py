@@ -93,7 +93,10 @@ class Keys:
 
     def sign(self, digest):
         """The device's signature (64 bytes, low-S) over a SHA-256 digest."""
-        return p256.sign(_read(self._path), digest, port.random)
+        try:
+            return p256.sign(_read(self._path), digest, port.random)
+        except port.StuckRandom:  # it only masks the arithmetic: RFC 6979 needs none, and the device is to stay heard
+            return p256.sign(_read(self._path), digest)
 
     def public_key(self):
         return p256.public_key(_read(self._path))

@@ -24,7 +24,6 @@ SETTINGS = const(700)
 
 # Trust
 KEYS_PER_ROLE = const(4)
-GROUPS = const(8)
 BAD_SIGNATURES = const(10)  # after so many in a row, at most one verification each BAD_SIGNATURE_PAUSE
 BAD_SIGNATURE_PAUSE = const(1000)
 
@@ -59,15 +58,15 @@ INDEX = const(16_384)
 SEND_BUFFER = const(4096)
 KEEPALIVE_S = const(60)
 TRANSPORT_TIMEOUT = const(20_000)  # a broker that owes an answer so long is gone
-BLOCK = const(250)  # the agent holds the application up for at most this, but for DNS, TLS and ECDSA
-TOPIC = const(128)
-OUTBOX = const(16)
+TOPIC = const(120)  # older umqtt writes the length of a SUBSCRIBE as one byte
+OUTBOX = const(16)  # answers that wait to be sent
 RESEND = const(20_000)
 RECONNECT_PAUSE = const(1000)
 RECONNECT_PAUSE_MOST = const(60_000)
 
 # Stopping and trial
 STOP_HOOK_S = const(10)
+REACHABLE = const(60_000)  # after each start the agent is on the network so long, whatever becomes of the application
 TRIAL_BOOTS = const(3)
 TRIAL_S = const(300)
 TRIAL_RETRIES = const(3)

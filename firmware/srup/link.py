@@ -77,7 +77,7 @@ class Link:
         return True
 
     def _check_moving(self, limit):
-        if port.ticks_diff(port.ticks_ms(), self._moved) > limit:
+        if not port.within(limit, self._moved):
             raise NetworkError("%s does not answer" % self._host)
 
     def _dial(self, host, number):

@@ -46,13 +46,15 @@ def _head(state, kind, key_id, token, target):
 
 
 class Replay:
-    """store: Store · keys: Keys · clock: Clock · staged: callable giving (token, key_id) of the staged update, or None."""
+    """store: Store · keys: Keys · clock: Clock · staged: callable giving (token, key_id) of the staged update, or None ·
+    under_way: callable giving the token of the update that has no end yet, or None."""
 
-    def __init__(self, store, keys, clock, staged):
+    def __init__(self, store, keys, clock, staged, under_way):
         self._store = store
         self._keys = keys
         self._clock = clock
         self._staged = staged
+        self._under_way = under_way
 
     def admit(self, authenticated):
         """Authenticated -> Command, recorded. Raises Repeated, Refused (with the status to answer) or StorageError."""
@@ -98,23 +100,27 @@ class Replay:
         return self._command(entry, changes[entry])
 
     def _forgotten(self, newcomer):
-        """Deletions that keep the latest transactions only; open ones, and the staged one, are never dropped."""
-        open_tokens = {newcomer}
+        """Deletions that keep the latest transactions only. Open ones are never dropped; those whose RESPONSE has not been
+        acknowledged not before there are OUTBOX more."""
+        open_tokens = {newcomer, self._under_way()}
         known = {}  # token: entries
         for entry, value in self._store.items(b"X"):
             known.setdefault(value[10:26], []).append(entry)
             if value[0] == RECEIVED:
                 open_tokens.add(value[10:26])
-        staged = self._staged()
-        if staged:
-            open_tokens.add(staged[0])
+        excess = len(known) + 1 - limits.TRANSACTIONS
         changes = {}
-        for token in sorted(known)[: max(0, len(known) + 1 - limits.TRANSACTIONS)]:
-            if token not in open_tokens:
+        for token in sorted(known):
+            if excess > 0 and token not in open_tokens and (excess > limits.OUTBOX or not self._unanswered(token)):
+                excess -= 1
                 changes[b"S" + token] = None
                 for entry in known[token]:
                     changes[entry] = None
         return changes
+
+    def _unanswered(self, token):
+        entry = self._store.get(b"S" + token)
+        return entry is not None and entry[1]
 
     def received(self):
         """[Command] still in state RECEIVED, oldest token first: what a power cut left open."""

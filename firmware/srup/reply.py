@@ -1,7 +1,8 @@
 """Step 8. Outcome -> signed RESPONSE, kept in flash until the transport has it acknowledged.
 
 "S" token -> status | pending. A later status of a token takes the place of an earlier one; a lost RESPONSE is sent again
-after a while, and at every boot.
+after a while, and at every boot. What a replayed frame brings about is kept in RAM, within limits: who replays frames, and
+has no key, wears no flash out and fills no heap.
 """
 
 from srup import limits, port, wire
@@ -19,9 +20,10 @@ class Outbox:
         self._store = store
         self._keys = keys
         self._in_flight = None  # (token, status, handle, since): one at a time
-        self._refusals = []  # (token, status): told once, never stored
+        self._again = []  # tokens whose latest RESPONSE is to be sent once more
+        self._refusal = None  # (token, status)
         self._refused_at = None
-        self._refused = b""
+        self._refused = []  # tokens of the latest refusals
 
     def latest(self, token):
         """The latest status of this token, or None."""
@@ -30,24 +32,22 @@ class Outbox:
 
     def again(self, token):
         """Send the latest RESPONSE of this transaction once more, if it has one."""
-        status = self.latest(token)
-        if status is not None:
-            self._store.put(answer(token, status))
+        if self.latest(token) is not None and token not in self._again:
+            self._again = [token] + self._again[: limits.OUTBOX - 1]
 
     def refuse(self, token, status):
         """Answer a frame refused in step 4: once per token, at most once a minute (REFUSAL_PAUSE)."""
-        now = port.ticks_ms()
-        recent = self._refused_at is not None and port.ticks_diff(now, self._refused_at) < limits.REFUSAL_PAUSE
-        if recent or token == self._refused:
+        recent = self._refused_at is not None and port.within(limits.REFUSAL_PAUSE, self._refused_at)
+        if recent or token in self._refused:
             return
-        self._refused_at = now
-        self._refused = token
-        self._refusals.append((token, status))
+        self._refused_at = port.ticks_ms()
+        self._refused = [token] + self._refused[: limits.OUTBOX - 1]
+        self._refusal = token, status
 
     def pump(self, send):
         """Send the next RESPONSE where none is in flight. send: (frame) -> handle of the publish."""
         if self._in_flight:
-            if port.ticks_diff(port.ticks_ms(), self._in_flight[3]) < limits.RESEND:
+            if port.within(limits.RESEND, self._in_flight[3]):
                 return
             self._in_flight = None
         found = self._next()
@@ -56,14 +56,17 @@ class Outbox:
             self._in_flight = (token, status, send(self._frame(token, status)), port.ticks_ms())
 
     def acknowledged(self, handle):
-        """The broker has it."""
-        if self._in_flight and self._in_flight[2] == handle:
-            token, status, _, _ = self._in_flight
-            self._in_flight = None
-            if (token, status) in self._refusals:
-                self._refusals.remove((token, status))
-            elif self.latest(token) == status:
-                self._store.put({b"S" + token: bytes((status, 0))})
+        """The broker has it. Raises StorageError; it is then sent again."""
+        if not self._in_flight or self._in_flight[2] != handle:
+            return
+        token, status, _, _ = self._in_flight
+        if (token, status) == self._refusal:
+            self._refusal = None
+        elif self._store.get(b"S" + token) == bytes((status, 1)):
+            self._store.put({b"S" + token: bytes((status, 0))})
+        if token in self._again:
+            self._again.remove(token)
+        self._in_flight = None
 
     def disconnected(self):
         """What was in flight may be lost: it is sent again on the next connection."""
@@ -74,9 +77,9 @@ class Outbox:
 
     def _next(self):
         for entry, value in self._store.items(b"S"):
-            if value[1]:
+            if value[1] or entry[1:] in self._again:
                 return entry[1:], value[0]
-        return self._refusals[0] if self._refusals else None
+        return self._refusal
 
     def _frame(self, token, status):
         return sealed(self._keys, wire.RESPONSE, {"token": token, "status": status})

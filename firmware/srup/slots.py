@@ -122,25 +122,20 @@ class FileSlots:
         """Generator: unpack `incoming` into the other slot, yielding after each chunk.
 
         keys: Keys, of which the release keys are used · board: this board's name · mpy: the .mpy version it runs, "6.3".
-        At its end the other slot is whole, and `incoming` gone. Whatever fails, and a `close` too, leaves the other slot empty
-        and the running one as it is. Raises UpdateFailed with UPDATE_FAIL_BUNDLE, _BOARD, _DOWNGRADE, _SPACE or _STORAGE;
-        StorageError if the other slot can't be emptied either.
+        At its end the other slot is whole, and `incoming` gone. What fails before step 5 changes nothing; what fails after it,
+        and a `close` too, leaves something that is no slot, for `sweep`. Raises UpdateFailed with UPDATE_FAIL_BUNDLE, _BOARD,
+        _DOWNGRADE, _SPACE or _STORAGE; StorageError.
         """
         slot = self.other()
         self._check_way_back(slot)
-        whole = False
         try:
             with open(self.incoming, "rb") as file:
                 yield from self._stage(file, slot, keys, board, mpy)
-            whole = True
         except BadSignature as error:
             raise UpdateFailed(UPDATE_FAIL_BUNDLE, "release signature: %s" % error)
         except OSError as error:
             full = error.errno == _ENOSPC
             raise UpdateFailed(UPDATE_FAIL_SPACE if full else UPDATE_FAIL_STORAGE, "flash: %s" % error)
-        finally:
-            if not whole:
-                self.erase_other()
         self.drop_incoming()
 
     def _stage(self, file, slot, keys, board, mpy):
@@ -172,31 +167,40 @@ class FileSlots:
         if need + _RESERVE > free:
             raise UpdateFailed(UPDATE_FAIL_SPACE, "needs %d blocks of %d, and %d are free" % (need, block, free))
 
-    def erase_other(self):
-        """Empty the other slot; the boot record lets go of it first.
+    def discard_other(self):
+        """What is in the other slot is no slot any more; `sweep` removes it, which takes longer.
 
-        Raises UpdateFailed(UPDATE_FAIL_STORAGE), with nothing erased, if it is what the next boot may have to go back to;
+        Raises UpdateFailed(UPDATE_FAIL_STORAGE), with nothing changed, if it is what the next boot may have to go back to;
         StorageError.
         """
         try:
-            for _ in self._erase(self.other()):
-                pass
+            self._discard(self.other())
         except OSError as error:
             raise StorageError("flash: %s" % error)
 
+    def sweep(self):
+        """Generator: remove what a discarded slot, or a cut, has left in the other slot. Raises OSError."""
+        folder = slot_path(self.root, self.other())
+        if exists(folder) and not exists(folder + "/.manifest"):
+            yield from empty(folder)
+
     def _erase(self, slot):
-        """Generator. The manifest goes first: what is left then is no slot."""
+        self._discard(slot)
+        folder = slot_path(self.root, slot)
+        if not exists(folder):
+            os.mkdir(folder)
+        yield from empty(folder)
+
+    def _discard(self, slot):
+        """The boot record lets go of it; then the manifest goes, without which it is no slot."""
         self._check_way_back(slot)
         state = self.record()
         if slot in (state.active, state.trial, state.fallback):
             state.forget(slot)
             self._save(state)
-        folder = slot_path(self.root, slot)
-        if exists(folder + "/.manifest"):
-            os.remove(folder + "/.manifest")
-        if not exists(folder):
-            os.mkdir(folder)
-        yield from empty(folder)
+        manifest = slot_path(self.root, slot) + "/.manifest"
+        if exists(manifest):
+            os.remove(manifest)
 
     def _check_way_back(self, slot):
         """The active slot goes only where its fallback stands in for it (it was found bad), and not as a trial."""

@@ -2,14 +2,14 @@
 
 umqtt.simple builds every packet that goes out. What it does with what comes in is replaced: it trusts the broker's lengths
 and waits for its answers without end, and the agent may do neither. So `_Client` lets umqtt write a packet and leaves at the
-point where umqtt would wait; `Transport.poll` reads what comes, a packet at a time, into one preallocated buffer, and holds a
-QoS 1 message until `acknowledge`, which is when the frame is safely on record.
+point where umqtt would wait, and the packet goes out whole or not at all. `Transport.poll` reads what comes, a packet at a
+time, into one preallocated buffer, and holds a QoS 1 message until `acknowledge`, which is when the frame is safely on record.
 """
 
 from umqtt import simple
 
 from srup import limits, port
-from srup.errors import NetworkError
+from srup.errors import NetworkError, TlsError
 from srup.limits import const
 from srup.link import Link
 
@@ -18,6 +18,8 @@ _PUBLISH = const(0x30)
 _PUBACK = const(0x40)
 _SUBACK = const(0x90)
 _PINGRESP = const(0xD0)
+
+_HEAD = 9 + limits.TOPIC  # of a PUBLISH, at most: type, length 1...4, L16 topic, packet identifier
 
 # Phases of a connection
 _DOWN = const(0)
@@ -32,10 +34,10 @@ class _WouldWait(Exception):
 
 
 class _Socket:
-    """What umqtt takes for the module `socket` and its socket: writes are queued on the link, reads leave."""
+    """What umqtt takes for the module `socket` and its socket: writes are collected, reads leave."""
 
-    def __init__(self, link):
-        self._link = link
+    def __init__(self):
+        self.written = bytearray()
 
     def socket(self):
         return self
@@ -44,7 +46,7 @@ class _Socket:
         return ((None,),)
 
     def connect(self, address):
-        pass  # the link is connected
+        pass  # the transport's link is
 
     def settimeout(self, seconds):
         pass  # umqtt 1.8 asks for it; the link has its own
@@ -53,7 +55,7 @@ class _Socket:
         pass
 
     def write(self, data, size=None):
-        self._link.send(data if size is None else memoryview(data)[:size])
+        self.written.extend(data if size is None else memoryview(data)[:size])
 
     def read(self, size):
         raise _WouldWait()
@@ -65,33 +67,31 @@ class _Socket:
 class _Client(simple.MQTTClient):
     """umqtt as the writer of packets."""
 
-    def write_packet(self, link, call, *arguments):
-        self.sock = _Socket(link)
+    def packet(self, call, *arguments):
+        """The packet that this method of umqtt's writes."""
+        self.sock = written = _Socket()
+        sockets, simple.socket = simple.socket, written
+        if self.pid >= 0xFFFF:
+            self.pid = 0  # umqtt counts on; a packet identifier is 16 bits and not 0
         try:
             call(*arguments)
         except _WouldWait:
             pass
+        finally:
+            simple.socket = sockets
+        return written.written
 
     def wait_msg(self):
         raise _WouldWait()
-
-    def greet(self, link):
-        """CONNECT with a persistent session."""
-        sockets, simple.socket = simple.socket, _Socket(link)
-        try:
-            self.write_packet(link, self.connect, False)
-        finally:
-            simple.socket = sockets
 
 
 class Transport:
     """One MQTT connection. broker: {"host", "port", "tls", "user", "password"} · device: UUID text, client id and user name.
 
-    authorities: [DER bytes] · topics: {topic: callback(topic, payload) or None}; None marks the agent's own, whose messages
-    `poll` hands back.
+    authorities: [DER bytes] · tls_failed: called when TLS does, before the next attempt
     """
 
-    def __init__(self, broker, device, authorities):
+    def __init__(self, broker, device, authorities, tls_failed=lambda: None):
         self._broker = broker
         self._authorities = authorities if broker.get("tls", True) else None
         self._state_topic = b"srup/" + device.encode() + b"/state"
@@ -100,18 +100,19 @@ class Transport:
             broker["host"],
             broker["port"],
             device.encode(),
-            broker.get("password", ""),
+            broker.get("password", "").encode(),
             limits.KEEPALIVE_S,
         )
         self._client.set_callback(self)
         self._client.set_last_will(self._state_topic, b"offline", True, 1)
-        self._topics = {}
-        self._buffer = bytearray(limits.FRAME + limits.TOPIC + 4)
+        self._tls_failed = tls_failed
+        self._topics = {}  # topic: callback, or None for the agent's own
+        self._buffer = bytearray(_HEAD + limits.FRAME)
         self._link = None
         self._phase = _DOWN
         self._awaited = 0  # SUBACKs
-        self._pause = 0
-        self._retry_at = port.ticks_ms()
+        self._pause = 0  # milliseconds from `_dropped_at` to the next attempt
+        self._dropped_at = port.ticks_ms()
         self.acknowledged = []  # handles of publishes that the broker has taken
         self.dropped = 0  # messages longer than any frame
         self.fault = None  # the last NetworkError
@@ -121,20 +122,25 @@ class Transport:
         return self._phase == _UP
 
     def subscribe(self, topic, callback=None):
-        """Subscribe now, and again on every new connection. topic: bytes, without wildcards."""
+        """Subscribe now, and again on every new connection; poll returns the messages, or hands them to callback(topic,
+        payload). topic: bytes, at most TOPIC of them, without wildcards (ValueError)."""
+        if len(topic) > limits.TOPIC or b"+" in topic or b"#" in topic:
+            raise ValueError("a topic that can't be subscribed to")
         self._topics[topic] = callback
         if self._phase >= _SUBSCRIBING:
             self._awaited += 1
-            self._client.write_packet(self._link, self._client.subscribe, topic, 1)
+            self._write(self._client.subscribe, topic, 1)
 
     def publish(self, topic, payload, retain=False, qos=1):
-        """Queue a message; the handle turns up in `acknowledged` for QoS 1. Raises NetworkError while down."""
-        if not self.up:
+        """Queue a message; the handle turns up in `acknowledged` for QoS 1. Raises NetworkError while there is no connection,
+        and while so much is queued that this does not fit."""
+        if self._phase < _SUBSCRIBING:
             raise NetworkError("not connected")
-        if self._client.pid >= 0xFFFF:
-            self._client.pid = 0  # umqtt counts on; a packet identifier is 16 bits and not 0
-        self._client.write_packet(self._link, self._client.publish, topic, payload, retain, qos)
+        self._write(self._client.publish, topic, payload, retain, qos)
         return self._client.pid
+
+    def _write(self, call, *arguments):
+        self._link.send(self._client.packet(call, *arguments))
 
     def poll(self):
         """Move the connection on by one step. Returns (topic, payload) of a message for the agent, or None.
@@ -144,26 +150,41 @@ class Transport:
         try:
             return self._step()
         except NetworkError as error:
-            self.fault = error
-            self._drop()
+            self.drop(error)
             return None
+
+    def drop(self, error):
+        """End the connection, because of `error`; after a pause there is a new one. What is not acknowledged comes again."""
+        self.fault = error
+        if isinstance(error, TlsError):
+            self._tls_failed()
+        if self._link:
+            self._link.close()
+        self._link = self._held = None
+        self._phase = _DOWN
+        self.acknowledged.clear()
+        self._pause = min(max(2 * self._pause, limits.RECONNECT_PAUSE), limits.RECONNECT_PAUSE_MOST)
+        self._dropped_at = port.ticks_ms()
 
     def close(self):
         """Say goodbye: the broker publishes no last will."""
-        if self.up:
-            self.publish(self._state_topic, b"offline", True, 1)
-            self._client.write_packet(self._link, self._client.disconnect)
-            try:
+        try:
+            if self.up:
+                self.publish(self._state_topic, b"offline", True, 1)
+                self._write(self._client.disconnect)
                 self._link.flush()
-            except NetworkError:
-                pass  # it will find out by itself
-        self._drop()
+        except NetworkError:
+            pass  # it will find out by itself
+        self.drop(None)
 
     def acknowledge(self):
         """The message that `poll` returned is safe: PUBACK it, and read on."""
-        if self._held:
-            self._link.send(b"\x40\x02" + self._held.to_bytes(2, "big"))
-        self._begin_packet()
+        try:
+            if self._held:
+                self._link.send(b"\x40\x02" + self._held.to_bytes(2, "big"))
+            self._begin_packet()
+        except NetworkError as error:
+            self.drop(error)
 
     # the connection
 
@@ -171,7 +192,7 @@ class Transport:
         if self._phase == _DOWN:
             self._dial()
         elif self._phase == _DIALLING and self._link.step():
-            self._client.greet(self._link)
+            self._write(self._client.connect, False)  # with a persistent session
             self._begin_packet()
             self._phase = _GREETING
         elif self._phase >= _GREETING:
@@ -179,18 +200,9 @@ class Transport:
         return None
 
     def _dial(self):
-        if port.ticks_diff(port.ticks_ms(), self._retry_at) >= 0 and port.network_up():
+        if not port.within(self._pause, self._dropped_at) and port.network_up():
             self._link = Link(self._broker["host"], self._broker["port"], self._authorities)
             self._phase = _DIALLING
-
-    def _drop(self):
-        if self._link:
-            self._link.close()
-        self._link = None
-        self._phase = _DOWN
-        self.acknowledged.clear()
-        self._pause = min(max(2 * self._pause, limits.RECONNECT_PAUSE), limits.RECONNECT_PAUSE_MOST)
-        self._retry_at = port.ticks_add(port.ticks_ms(), self._pause)
 
     def _talk(self):
         self._link.flush()
@@ -199,17 +211,18 @@ class Transport:
         while self._read_some():
             if self._whole():
                 return self._handle()
+            if self._got > len(self._buffer):
+                break  # longer than any frame: a piece of it in each round
         self._keep_alive()
         return None
 
     def _keep_alive(self):
-        now = port.ticks_ms()
-        silent = port.ticks_diff(now, self._heard)
-        if silent > limits.KEEPALIVE_S * 1000 or (self._phase != _UP and silent > limits.TRANSPORT_TIMEOUT):
+        patience = limits.KEEPALIVE_S * 1000 if self.up else limits.TRANSPORT_TIMEOUT
+        if not port.within(patience, self._heard):
             raise NetworkError("the broker has gone quiet")
-        if self._phase == _UP and port.ticks_diff(now, self._pinged) > limits.KEEPALIVE_S * 500:
-            self._pinged = now
-            self._client.write_packet(self._link, self._client.ping)
+        if self.up and not port.within(limits.KEEPALIVE_S * 500, self._pinged):
+            self._pinged = port.ticks_ms()
+            self._write(self._client.ping)
 
     # packets (MQTT 3.1.1, section 2)
 
@@ -220,10 +233,10 @@ class Transport:
         self._heard = port.ticks_ms()
 
     def _read_some(self):
-        """Read into the buffer up to the packet's end; what does not fit is read over the body's last byte and dropped."""
+        """Read into the buffer up to the packet's end; what does not fit is read over the payload, and so dropped."""
         most = len(self._buffer)
         want = 1 if self._size is None else self._size - self._got
-        at = min(self._got, most - 1)
+        at = self._got if self._got < most else _HEAD
         count = self._link.read_into(memoryview(self._buffer)[at : min(at + want, most)])
         if count:
             self._got += count
@@ -275,10 +288,10 @@ class Transport:
         topic_end = start + 2 + (self._buffer[start] << 8 | self._buffer[start + 1])
         qos = self._buffer[0] >> 1 & 3
         payload = topic_end + (2 if qos else 0)
-        if self._phase < _SUBSCRIBING or qos > 1 or payload > min(size, start + 2 + limits.TOPIC + 2):
+        if self._phase < _SUBSCRIBING or qos > 1 or payload > min(size, _HEAD):
             raise NetworkError("a publication that makes no sense")
         self._held = self._buffer[topic_end] << 8 | self._buffer[topic_end + 1] if qos else 0
-        if size > len(self._buffer) or size - payload > limits.FRAME:
+        if size - payload > limits.FRAME:
             self.dropped += 1
             self.acknowledge()
             return None

@@ -33,7 +33,9 @@ FETCHED = "FETCHED"  # downloaded, verified, unpacked
 FAILED = "FAILED"  # could not be; carries the status
 HEALTHY = "HEALTHY"  # on trial: connected, and the application's self-test passed
 UNHEALTHY = "UNHEALTHY"  # on trial: it did not, or the application crashed
-UNCARRIED = "UNCARRIED"  # at boot: ACTIVATE was accepted, and a cut kept it from reaching the boot record
+UNCARRIED = (
+    "UNCARRIED"  # what the last event set off could not be done; at boot: a cut kept ACTIVATE from the boot record
+)
 TRIAL_CONFIRMED = "TRIAL_CONFIRMED"  # at boot: the boot record says confirmed, and the answer was never written
 TRIAL_REFUTED = "TRIAL_REFUTED"  # at boot: reverted because the new software is bad
 TRIAL_UNPROVEN = "TRIAL_UNPROVEN"  # at boot: reverted because no confirm came in time
@@ -44,8 +46,8 @@ EXHAUSTED = "EXHAUSTED"  # connected, and tried often enough
 # Effects; ("answer", s) tells the server status s under the transaction's token
 FETCH = "fetch"  # start or go on with the download
 SUPERSEDE = "supersede"  # answer SUPERSEDED under the old token
-DROP = "drop"  # forget the download; unpacking leaves the other slot empty by itself when it fails
-DISCARD = "discard"  # empty the other slot
+DROP = "drop"  # forget the download; what a failed unpacking leaves is no slot
+DISCARD = "discard"  # what is in the other slot is no slot any more
 SWITCH = "switch"  # boot record: run the other slot on trial
 MAKE_PERMANENT = "make permanent"  # boot record: confirmed
 GO_BACK = "go back"  # boot record: reverted
@@ -73,6 +75,7 @@ TRANSITIONS = {
     (FETCHING, CANCEL): (IDLE, (_answer(status.SUPERSEDED), DROP)),
     (STAGED, CANCEL): (IDLE, (_answer(status.SUPERSEDED), DISCARD)),
     (STAGED, ACTIVATE): (TRIAL, (SWITCH, RESTART)),
+    (FETCHING, UNCARRIED): (IDLE, (_answer(status.UPDATE_FAIL_STORAGE), DROP)),
     (STAGED, UNCARRIED): (IDLE, (_answer(status.ACTIVATE_FAIL), DISCARD)),
     (TRIAL, UNCARRIED): (IDLE, (_answer(status.ACTIVATE_FAIL), DISCARD)),
     (TRIAL, HEALTHY): (TRIAL, (_answer(status.ACTIVATE_TRIAL),)),

@@ -23,8 +23,10 @@ class Updater:
         self._on_trial = on_trial  # the slot that runs is the one on trial
         self._restart = restart
         self._log = log
-        self._work = None
-        self._work_at = port.ticks_ms()
+        self._work = None  # the generator that fetches
+        self._end = None  # the event that its end is, while the table has not taken it
+        self._pause = 0  # milliseconds from `_paused_at` to its next piece
+        self._paused_at = port.ticks_ms()
         self._told_trial = False
         self._replay = None
         entry = store.get(b"U") or bytes(1) + _NOBODY
@@ -33,6 +35,10 @@ class Updater:
     def staged(self):
         """(token, key_id) of the staged update, or None: what ACTIVATE may name."""
         return (self.token, self._signer) if self.state == update.STAGED else None
+
+    def under_way(self):
+        """Token of the update that has no end yet, or None."""
+        return self.token if self.state != update.IDLE else None
 
     def event(self, event, cause=None, changes=None):
         """Step the table and carry its effects out; False where the event means nothing now.
@@ -46,21 +52,22 @@ class Updater:
         changes = dict(changes or {})
         if update.SUPERSEDE in effects:
             changes.update(self._finished(status.SUPERSEDED))
+        token, signer = self.token, self._signer
         if event == update.INITIATE and after == update.FETCHING:
-            self.token, self._signer = cause.token, cause.key_id
+            token, signer = cause.token, cause.key_id
         if update.MAKE_PERMANENT in effects:
             self._slots.confirm()  # the record first, and only then the word
         for effect in effects:
             if effect[0] == update.ANSWER:
                 changes.update(self._finished(effect[1]))
-        changes[b"U"] = bytes((after,)) + self.token + self._signer
+        changes[b"U"] = bytes((after,)) + token + signer
         self._store.put(changes)
-        self.state = after
+        self.state, self.token, self._signer = after, token, signer
         try:
             for effect in effects:
                 self._carry_out(effect)
-        except Refused as refusal:  # nothing whole in the other slot
-            self._log(refusal.why)
+        except (Refused, StorageError, OSError) as error:  # nothing whole in the other slot; or flash would not take it
+            self._log(str(error))
             self.event(update.UNCARRIED)
         return True
 
@@ -83,52 +90,72 @@ class Updater:
     def _carry_out(self, effect):
         if effect == update.FETCH:
             self._stop_work()
-            self._work = self._fetching(self._initiate())
-            self._work_at = port.ticks_ms()
+            self._work = self._fetching()
         elif effect == update.DROP:
             self._stop_work()
             self._slots.drop_incoming()
         elif effect == update.DISCARD:
-            self._slots.erase_other()
+            self._slots.discard_other()
         elif effect == update.SWITCH:
             self._slots.activate(self.token, self._config.trial_s, limits.TRIAL_BOOTS)
         elif effect == update.GO_BACK:
-            self._slots.revert(boot.SELF_TEST)
+            self._go_back()
         elif effect == update.RESTART:
             self._restart()
+
+    def _go_back(self):
+        try:
+            self._slots.revert(boot.SELF_TEST)
+        except StorageError as error:
+            self._log(str(error))  # the restart goes on to the next of the trial's boots, of which there are few
 
     # fetching
 
     def working(self):
         """True while there is a next piece of work to be done now."""
-        return self._work is not None and port.ticks_diff(port.ticks_ms(), self._work_at) >= 0
+        return self._work is not None and not port.within(self._pause, self._paused_at)
 
     def work(self):
-        """One piece: a chunk of the download, or of unpacking it."""
+        """One piece: a chunk of the download, or of unpacking it. Raises StorageError where its end could not be recorded: it
+        is then tried again."""
+        self._end = self._end or self._piece()
+        if self._end:
+            self.event(*self._end)
+            self._stop_work()
+
+    def _piece(self):
+        """(event, status) if that was the last one."""
         try:
-            wait = next(self._work)  # pyright: ignore[reportArgumentType] - there is some: `working`
+            self._pause = next(self._work) or 0  # pyright: ignore[reportArgumentType] - there is some: `working`
+            self._paused_at = port.ticks_ms()
+            return None
         except StopIteration:
-            self._work = None
-            self.event(update.FETCHED)
+            return update.FETCHED, None
         except UpdateFailed as failure:
-            self._failed(failure.status, failure.why)
+            return self._failed(failure.status, failure.why)
         except (StorageError, OSError) as error:
-            self._failed(status.UPDATE_FAIL_STORAGE, "flash: %s" % error)
-        else:
-            self._work_at = port.ticks_add(port.ticks_ms(), wait or 0)
+            return self._failed(status.UPDATE_FAIL_STORAGE, "flash: %s" % error)
+        except MemoryError:
+            return self._failed(status.UPDATE_FAIL_SPACE, "no memory for it")
 
     def _failed(self, value, why):
-        self._work = None
         self._log("update failed: " + why)
-        self.event(update.FAILED, value)
+        return update.FAILED, value
 
     def _stop_work(self):
-        if self._work:
-            self._work.close()
-            self._work = None
+        work, self._work, self._end, self._pause = self._work, None, None, 0
+        try:
+            if work:
+                work.close()
+        except OSError:
+            pass  # closing the file that it wrote: what matters of it is read back
 
-    def _fetching(self, initiate):
+    def _fetching(self):
         """Generator: download, then unpack into the other slot."""
+        initiate = self._initiate()
+        if initiate is None:
+            raise UpdateFailed(status.UPDATE_FAIL_STORAGE, "its INITIATE is gone")
+        yield from self._slots.sweep()
         digest = initiate.element("digest")
         if self._store.get(b"I") != digest:  # what lies there is another file
             self._slots.drop_incoming()
@@ -141,7 +168,7 @@ class Updater:
             self._config.allow,
             self._slots.room(),
             self._config.download_attempts,
-            self._clock.set_back,
+            self._clock.other_date,
         )
         yield from download.run()
         self._log("downloaded %d bytes" % download.done)
@@ -166,9 +193,13 @@ class Updater:
             return update.TRIAL_CONFIRMED
         return update.TRIAL_UNPROVEN if record.reason == boot.UNPROVEN else update.TRIAL_REFUTED
 
-    def confirm(self, command, token):
-        """True if the trial that `token` names, and that we are on, is now permanent."""
-        return token == self.token and self._on_trial and self.event(update.CONFIRM, command)
+    def confirm(self, command, token, changes):
+        """True if the trial that `token` names, and that we are on, is now permanent. changes: as for `event`."""
+        return token == self.token and self._on_trial and self.event(update.CONFIRM, command, changes)
+
+    def cancel(self, command, token, changes):
+        """True if the update that `token` names is now discarded. changes: as for `event`."""
+        return token == self.token and self.event(update.CANCEL, command, changes)
 
     def watch(self, up, down_since, self_test):
         """Between frames: a trial that can be judged, a doubt that can be settled.
@@ -182,7 +213,7 @@ class Updater:
         elif self.state == update.DOUBT:
             if up:
                 self.event(update.ONLINE)
-            elif port.ticks_diff(port.ticks_ms(), down_since) > self._config.trial_s * 1000:
+            elif not port.within(self._config.trial_s * 1000, down_since):
                 self.event(update.OFFLINE)
         elif self.state == update.WAITING and up:
             self.event(update.EXHAUSTED if self._slots.record().retries >= limits.TRIAL_RETRIES else update.ONLINE)

@@ -350,6 +350,32 @@ def setup(agent):
         world.board.wait_for("--- reset ---")
 
 
+def test_a_message_kept_for_a_board_that_was_off_can_be_answered_at_once_or_crash_its_callback(tmp_path: Path) -> None:
+    """The broker sends it again on each connection until it is acknowledged."""
+    source = """
+def setup(agent):
+    agent.subscribe("in", lambda topic, payload: agent.publish("out", payload + b"!", qos=1))
+    agent.subscribe("bad", lambda topic, payload: 1 // 0)
+"""
+    with World(tmp_path, "mosquitto", source=source) as world:
+        world.start()
+        world.board.power_cut()
+        world.publish(f"app/{world.device.uuid}/bad", b"x")
+        world.publish(f"app/{world.device.uuid}/in", b"hello")
+        world.board.start()
+        assert world.heard(f"app/{world.device.uuid}/out") == b"hello!"
+        world.silence()
+        lines = world.board.lines()
+        assert sum("ZeroDivisionError" in line for line in lines) == 1 and "--- reset ---" not in lines
+
+
+def test_a_confirmed_version_that_crashes_at_its_start_can_be_replaced(tmp_path: Path) -> None:
+    with World(tmp_path, source="def setup(agent):\n    1/0\n") as world:
+        world.start()
+        token = world.update(GOOD, "2.0")
+        world.expect(token, "ACTIVATE_TRIAL")
+
+
 def test_a_loop_of_its_own_that_polls_the_agent(tmp_path: Path) -> None:
     source = "def run(agent):\n    print('my loop')\n    while True:\n        agent.poll()\n"
     with World(tmp_path, source=source) as world:

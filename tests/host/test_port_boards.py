@@ -52,6 +52,8 @@ def test_wifi_tries_its_networks_in_turn_and_waits_for_none(lines):
         "1010 False",
         "connect open None",
         "1021 False",
+        "connect first secret",
+        "a week later False",
     ]
 
 

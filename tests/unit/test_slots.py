@@ -49,6 +49,12 @@ def save(root, **fields):
     state.save(root)
 
 
+def erase_other(board):
+    """Discard the other slot, and sweep up."""
+    board.discard_other()
+    list(board.sweep())
+
+
 def boot(root):
     """What the next start of the board makes of it: FileSlots, and the Choice."""
     path = sys.path[:]
@@ -62,10 +68,11 @@ def boot(root):
 
 
 def refused(status, board, data, *arguments):
-    """Staging fails so, leaving slot b empty and slot a, which runs, as it was."""
-    before = board.record()
+    """Staging fails so, leaving slot b as it was, or no slot that could not be swept up, and slot a, which runs, as it was."""
+    before, other = board.record(), tree(board.root + "/b")
     assert raises(UpdateFailed, stage, board, data, *arguments).status == status
-    assert tree(board.root + "/b") == {} and board.manifest(1) is None
+    list(board.sweep())
+    assert tree(board.root + "/b") == (other if board.manifest(1) else {})
     slot.verify(board.root, 0)
     after = board.record()
     assert (after.active, after.trial, after.counter) == (before.active, NONE, before.counter)
@@ -173,7 +180,7 @@ def test_staging_over_the_remains_of_a_cut():
             work.close()  # here, and not when they are collected
 
 
-def test_a_closed_staging_leaves_the_slot_empty():
+def test_a_closed_staging_leaves_no_slot_but_what_can_be_swept_up():
     with Scratch() as root:
         board = with_slot_a(root)
         write(board.incoming, build(NEW))
@@ -181,6 +188,8 @@ def test_a_closed_staging_leaves_the_slot_empty():
         while "app.py" not in tree(root + "/b"):
             next(work)
         work.close()
+        assert board.manifest(1) is None
+        list(board.sweep())
         assert tree(root + "/b") == {}
         assert "incoming" in os.listdir(root)  # to go on with
 
@@ -188,9 +197,35 @@ def test_a_closed_staging_leaves_the_slot_empty():
 def test_no_incoming():
     with Scratch() as root:
         board = with_slot_a(root)
-        stage(board, build(NEW))
         failure = raises(UpdateFailed, lambda: list(board.stage(KEYS, "UNIX", "6.3")))
-        assert failure.status == UPDATE_FAIL_STORAGE and tree(root + "/b") == {}
+        assert failure.status == UPDATE_FAIL_STORAGE and board.manifest(1) is None
+
+
+def test_what_is_refused_before_anything_is_erased_does_not_cost_the_version_to_fall_back_to():
+    with Scratch() as root:
+        board = with_slot_a(root)
+        stage(board, build(SMALL))
+        save(root, fallback=1)
+        for data, name in (
+            (b"not a bundle", "UNIX"),
+            (build(NEW, key=bytes(31) + b"x"), "UNIX"),
+            (build(NEW), "OTHER"),
+        ):
+            write(board.incoming, data)
+            raises(UpdateFailed, lambda data=data, name=name: list(board.stage(KEYS, name, "6.2")))
+            list(board.sweep())
+            slot.verify(root, 1)
+            assert board.record().fallback == 1
+
+
+def test_discarding_a_large_slot_is_little_work_and_the_rest_is_swept_up_in_pieces():
+    with Scratch() as root:
+        board = with_slot_a(root)
+        stage(board, build([(f"f{number:02}", b"x") for number in range(40)]))
+        board.discard_other()
+        assert board.manifest(1) is None and len(tree(root + "/b")) == 40 + 2
+        assert len(list(board.sweep())) >= 40
+        assert tree(root + "/b") == {}
 
 
 def test_who_may_sign():
@@ -366,10 +401,11 @@ def test_a_disk_that_is_really_full():
             try:
                 list(rash.stage(KEYS, "UNIX", "6.3"))
                 slot.verify(root, 1)
-                board.erase_other()
+                erase_other(board)
             except UpdateFailed as failure:
                 refusals += 1
                 assert failure.status == UPDATE_FAIL_SPACE
+            list(board.sweep())
             assert tree(root + "/b") == {} and boot(root)[1].slot == 0
             os.remove(root + "/filler")
         assert 0 < refusals < 16
@@ -450,7 +486,7 @@ def test_only_a_whole_slot_is_activated():
         board = with_slot_a(root)
         assert raises(Refused, board.activate, TOKEN, 300, 3).status == ACTIVATE_FAIL
         stage(board, build(NEW))
-        board.erase_other()
+        erase_other(board)
         assert raises(Refused, board.activate, TOKEN, 300, 3).status == ACTIVATE_FAIL
         assert board.record().trial == NONE
 
@@ -487,12 +523,12 @@ def test_erasing_lets_go_of_the_slot_in_the_record_first():
         stage(board, build(NEW))
         assert board.record().fallback == NONE
         board.activate(TOKEN, 300, 3)
-        board.erase_other()
+        erase_other(board)
         state = board.record()
         assert (state.trial, state.outcome, state.reason) == (NONE, record.REVERTED, record.COMMANDED)
         assert tree(root + "/b") == {} and boot(root)[1].slot == 0
         sequence = state.sequence
-        board.erase_other()
+        erase_other(board)
         assert board.record().sequence == sequence  # no wear where the record does not name it
 
 
@@ -504,7 +540,7 @@ def test_the_way_back_is_not_erased():
         board, _ = boot(root)
         for _ in range(2):
             write(board.incoming, build(SMALL))
-            assert raises(UpdateFailed, board.erase_other).status == UPDATE_FAIL_STORAGE
+            assert raises(UpdateFailed, board.discard_other).status == UPDATE_FAIL_STORAGE
             assert raises(UpdateFailed, lambda: list(board.stage(KEYS, "UNIX", "6.3"))).status == UPDATE_FAIL_STORAGE
             slot.verify(root, 0)
             board.revert()  # it still runs, until the restart
@@ -518,7 +554,7 @@ def test_the_way_back_is_not_erased_when_the_previous_version_is_tried():
         board.activate(TOKEN, 300, 3)
         board, choice = boot(root)
         assert (choice.slot, choice.trial) == (1, True)
-        raises(UpdateFailed, board.erase_other)
+        raises(UpdateFailed, board.discard_other)
         slot.verify(root, 0)
 
 

@@ -4,6 +4,7 @@ from srup import auth, clock, keys, limits, port, replay, status, tokens, wire
 from srup.errors import BadSignature, InvalidKey, Malformed, Refused, Repeated, Throttled, WrongTarget
 from srup.store import Store
 from tests.unit.check import raises
+from tests.unit.on_board_ticks import Ticks
 from tests.unit.scratch import folder
 from tests.unit.server import DEVICE, NOON, STRANGER, Key, token
 
@@ -20,7 +21,7 @@ class Board:
         for role, key in ((keys.COMMAND, COMMAND), (keys.RELEASE, RELEASE), (keys.AUTHORITY, AUTHORITY)):
             keys.install(store, role, key.public, tokens.first_at(NOON - 86_400_000))
         self.now = now
-        self.staged = None
+        self.staged = self.under_way = None
         self.restart()
 
     def restart(self):
@@ -28,7 +29,7 @@ class Board:
         trusted = keys.Keys(self.store, self.root + "/key")
         self.auth = auth.Auth(trusted, DEVICE, lambda: (GROUP,))
         self.clock = clock.Clock(self.store, NOON - 86_400_000)
-        self.replay = replay.Replay(self.store, trusted, self.clock, lambda: self.staged)
+        self.replay = replay.Replay(self.store, trusted, self.clock, lambda: self.staged, lambda: self.under_way)
 
     def receive(self, frame):
         """bytes -> Command; the clock is `now`, or not set where that is None."""
@@ -126,6 +127,16 @@ def test_ten_bad_signatures_are_verified_and_then_one_a_second():
     raises(BadSignature, board.receive, bad)  # a good one ends the penalty
 
 
+def test_ten_bad_signatures_do_not_deafen_a_device_a_week_later():
+    with Ticks() as ticks:
+        board = Board()
+        bad = Key("stranger").frame(wire.ID_REQUEST, target=DEVICE, token=token())
+        for _ in range(limits.BAD_SIGNATURES):
+            raises(BadSignature, board.receive, bad)
+        ticks.pass_ms(7 * 86_400_000)
+        assert board.receive(COMMAND.initiate(token()))
+
+
 def test_a_redelivered_frame_is_the_same_transaction_also_after_a_restart():
     board = Board()
     frame = COMMAND.initiate(token())
@@ -178,6 +189,22 @@ def test_with_no_clock_a_token_may_be_400_days_ahead_of_all_that_is_known():
     assert board.clock.floor() == known, "a refused frame changes nothing"
     board.receive(COMMAND.initiate(token(known + limits.AHEAD_UNSET)))
     assert board.clock.floor() == known + limits.FLOOR_STEP, "and an accepted one raises the floor by 30 days at most"
+
+
+def test_where_tls_fails_a_clock_that_nobody_has_set_goes_to_its_other_date_and_back():
+    board = Board(now=None)
+    board.receive(COMMAND.initiate(token(NOON)))
+    dates = []
+    real = port.clock_is_set, port.set_clock
+    port.clock_is_set, port.set_clock = (lambda: False), dates.append
+    try:
+        board.clock.start()
+        assert [board.clock.other_date() for _ in range(3)] == [True] * 3
+        port.clock_is_set = lambda: True
+        assert not board.clock.other_date(), "true time is not doubted"
+    finally:
+        port.clock_is_set, port.set_clock = real
+    assert dates == [NOON, NOON - 86_400_000, NOON, NOON - 86_400_000]
 
 
 def test_activate_is_accepted_for_the_staged_transaction_and_key_alone():

@@ -1,7 +1,8 @@
 """All that knows which machine this is. The rest of the package says `from srup import port` and uses
 
     BOARD                 the board's name in manifests: RPI_PICO_W, ESP32_GENERIC_S3, UNIX; CPYTHON for the host tools
-    ticks_ms ticks_diff ticks_add    time since some start, in milliseconds, wrapping round: compare with ticks_diff
+    ticks_ms ticks_diff ticks_add    time since some start, in milliseconds, wrapping round: compare with ticks_diff, or
+    within(ms, since)     True until so long after ticks `since`; False ever after, however many days that is
     sleep_ms(ms)          an awaitable, to be awaited at once
     now_ms()              the clock, milliseconds since 1970
     set_clock(ms, known=False)       give it a date; known: it is the true time, so that
@@ -34,3 +35,8 @@ elif sys.platform == "esp32":
     from srup.port.esp32 import *
 else:
     from srup.port.unix import *
+
+
+def within(ms, since):
+    # On a board ticks_diff turns negative after six days.
+    return 0 <= ticks_diff(ticks_ms(), since) < ms  # pyright: ignore[reportUnboundVariable] - of one of the above

@@ -22,7 +22,7 @@ class Wifi:
         if self._station.isconnected():
             self._since = now
             return True
-        if time.ticks_diff(now, self._since) > _ATTEMPT:
+        if not 0 <= time.ticks_diff(now, self._since) <= _ATTEMPT:  # negative: connected for days, and nobody asked
             self._since = now
             self._connect()
         return False
