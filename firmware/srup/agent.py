@@ -5,37 +5,21 @@ bounded piece of work: it holds the application up for at most a quarter of a se
 handshake and a signature.
 """
 
-import io
 import json
-import sys
 
-from srup import __version__, limits, port, reply, status, tokens, update, wire
+from srup import __version__, limits, port, reply, tokens, update, wire
 from srup.auth import Auth
 from srup.clock import Clock
+from srup.commands import Commands
 from srup.config import Config
 from srup.errors import NetworkError, Refused, Repeated, SrupError, StorageError
+from srup.hooks import Hooks, traceback
 from srup.keys import Keys
-from srup.limits import const
 from srup.replay import Replay
 from srup.slots import FileSlots
 from srup.store import Store
 from srup.updater import Updater
 
-# Actions (protocol.md)
-_REBOOT = const(0x01)
-_SET_MODE = const(0x06)
-_CANCEL = const(0x09)
-_APPLICATION = const(0x80)  # and above
-
-# What says of a command that it was not carried out; else it is ACTION_FAIL
-_FAILED = {
-    wire.INITIATE: status.UPDATE_FAIL_SPACE,
-    wire.DATA: status.DATA_UNKNOWN,
-    wire.JOIN_COMMAND: status.JOIN_FAIL,
-    wire.DEREGISTER_COMMAND: status.DEREGISTER_FAIL,
-}
-
-_NAME = b"abcdefghijklmnopqrstuvwxyz0123456789.-"
 _SLOTS = {0: "a", 1: "b"}
 
 
@@ -57,12 +41,14 @@ class Agent:
         )
         self._auth = Auth(self._keys, self.config.device)
         self._replay = Replay(self._store, self._keys, self._clock, self._updater.staged, self._updater.under_way)
+        self._hooks = Hooks(self._log)
+        self._commands = Commands(
+            self._store, self._replay.received, self._updater, self._outbox, self._hooks, self._inform, self._log
+        )
         self._transport = connect(self.config.broker, self.config.uuid, self.config.authorities, self._clock.other_date)
         self._topic = b"srup/" + self.config.uuid.encode()
-        self._hooks = {}
         self._reports = []
         self._taken_up = False  # what the last start left RECEIVED
-        self._rebooting_since = None
         self._crashed = False
         self._was_up = False
         self._started = self._down_since = port.ticks_ms()
@@ -72,23 +58,23 @@ class Agent:
 
     def on_stop(self, hook):
         """hook(): put the hardware into a safe state. It has ten seconds; then comes a hard reset, whatever it does."""
-        self._hooks["stop"] = hook
+        self._hooks.set("stop", hook)
 
     def on_self_test(self, hook):
         """hook() -> true if the application works. Decides, with the server's confirm, whether a new version stays."""
-        self._hooks["self-test"] = hook
+        self._hooks.set("self-test", hook)
 
     def on_mode(self, hook):
         """hook(mode: str) -> true if the application knows the mode and has entered it."""
-        self._hooks["mode"] = hook
+        self._hooks.set("mode", hook)
 
     def on_data(self, hook):
         """hook(name: str, value: bytes) -> true if the application has taken DATA `app.…`."""
-        self._hooks["data"] = hook
+        self._hooks.set("data", hook)
 
     def on_action(self, hook):
         """hook(action: int 0x80...0xFF, parameters: bytes) -> true if it is done."""
-        self._hooks["action"] = hook
+        self._hooks.set("action", hook)
 
     def publish(self, topic, payload, retain=False, qos=0):
         """Publish bytes or text under app/<uuid>/ on the agent's connection. Raises NetworkError while there is none, and
@@ -100,7 +86,7 @@ class Agent:
         """callback(topic: bytes, payload: bytes) for messages under app/<uuid>/, now and after every reconnection. What it
         raises is told on the console. Raises ValueError for a topic with wildcards, or of more than 79 bytes."""
         self._transport.subscribe(
-            self._app_topic(topic), lambda topic, payload: self._call("subscription", callback, topic, payload)
+            self._app_topic(topic), lambda topic, payload: self._hooks.guard("subscription", callback, topic, payload)
         )
 
     def _app_topic(self, topic):
@@ -142,8 +128,8 @@ class Agent:
 
     def _round(self):
         if not self._taken_up:
-            self._taken_up = True  # whatever comes of it
-            self._take_up_received()
+            self._taken_up = True  # whatever comes of it; now, when the application has its hooks in place
+            self._commands.take_up()
         message = self._transport.poll()
         if message:
             self._receive(message[1])
@@ -151,7 +137,7 @@ class Agent:
         if self._updater.working():
             self._updater.work()
         self._deliver()
-        self._updater.watch(self._transport.up, self._down_since, self._self_test)
+        self._updater.watch(self._transport.up, self._down_since, lambda: self._hooks.call("self-test"))
 
     # frames in
 
@@ -172,114 +158,11 @@ class Agent:
         self._transport.acknowledge()
         if command:
             self._log("%s %s" % (wire.TYPES[command.type][0], reply.hexed(command.token)))
-            self._obey(command)
+            self._commands.obey(command)
 
     def _count(self, error):
         self.refused[error.reason] = self.refused.get(error.reason, 0) + 1
         self._log("refused: %s (%s)" % (error.reason, error))
-
-    def _take_up_received(self):
-        """Frames that a cut left RECEIVED: harmless ones are obeyed now, others answered as failed, once. In the first round,
-        when the application has its hooks in place."""
-        self._take_up_initiates()
-        for command in self._replay.received():
-            if command.type == wire.ID_REQUEST:
-                self._obey(command)
-            elif command.type == wire.DATA:
-                self._fail(command)  # first: what ends in a reset in the application's hook is not taken up for ever
-                self._obey(command)
-            elif command.type == wire.ACTIVATE:
-                self._fail_activate(command)
-            elif command.type != wire.INITIATE:
-                self._fail(command)
-
-    def _fail_activate(self, command):
-        ours = command.token == self._updater.token
-        if not (ours and self._updater.event(update.UNCARRIED, None, command.done())):
-            self._store.put(command.done())  # its update has come to another end, which was told
-
-    def _take_up_initiates(self):
-        """Those that came during a trial, or just before a cut."""
-        for command in self._replay.received():
-            if command.type == wire.INITIATE and command.token != self._updater.token:
-                self._obey(command)
-
-    # step 6 of protocol.md: values are judged, and acted on
-
-    def _obey(self, command):
-        try:
-            self._act(command)
-        except (MemoryError, port.StuckRandom) as error:  # taken up again at each boot it would never end
-            self._log("%s: %s" % (type(error).__name__, error))
-            self._fail(command)
-
-    def _act(self, command):
-        if command.type == wire.INITIATE:
-            self._updater.event(update.INITIATE, command)
-        elif command.type == wire.ACTIVATE:
-            self._updater.event(update.ACTIVATE, command, command.done())
-        elif command.type == wire.DATA:
-            self._obey_data(command)
-        elif command.type == wire.ACTION:
-            self._obey_action(command)
-        elif command.type == wire.ID_REQUEST:
-            self._report(b"inventory", json.dumps(self.inventory()).encode(), command.done())
-        else:
-            self._fail(command)
-
-    def _obey_data(self, command):
-        name, value = command.element("name"), command.element("value")
-        if name == b"confirm":
-            self._confirm(command, value)
-        else:
-            known = name.startswith(b"app.") and all(sign in _NAME for sign in name)
-            taken = known and self._hook("data", name.decode(), value)
-            self._close(command, status.DATA_SUCCESS if taken else status.DATA_UNKNOWN)
-
-    def _confirm(self, command, token):
-        if self._updater.confirm(command, token, _closing(command, status.DATA_SUCCESS)):
-            port.arm(0)
-            self._take_up_initiates()
-        else:
-            already = self._outbox.latest(token) == status.ACTIVATE_SUCCESS
-            self._close(command, status.DATA_SUCCESS if already else status.DATA_UNKNOWN)
-
-    def _obey_action(self, command):
-        action, parameters = command.element("action"), command.element("parameters")
-        if action == _REBOOT:
-            self._close(command, status.ACTION_SUCCESS)
-            self._rebooting_since = port.ticks_ms()
-        elif action == _CANCEL:
-            if not self._updater.cancel(command, parameters, _closing(command, status.ACTION_SUCCESS)):
-                self._fail(command)
-        elif action == _SET_MODE:
-            self._close(command, _outcome(self._hook("mode", _text(parameters))))
-        elif action >= _APPLICATION:
-            self._close(command, _outcome(self._hook("action", action, parameters)))
-        else:
-            self._close(command, status.ACTION_UNKNOWN)
-
-    def _close(self, command, value):
-        self._store.put(_closing(command, value))
-
-    def _fail(self, command):
-        self._close(command, _FAILED.get(command.type, status.ACTION_FAIL))
-
-    def _hook(self, name, *arguments):
-        return self._call(name, self._hooks.get(name), *arguments)
-
-    def _call(self, name, hook, *arguments):
-        """What the application's hook says; None where it has none. Its faults are its own: told, and counted as false."""
-        if hook is None:
-            return None
-        try:
-            return bool(hook(*arguments))
-        except Exception as error:  # noqa: BLE001 - whatever an application may raise
-            self._log("%s hook: %s" % (name, _traceback(error)))
-            return False
-
-    def _self_test(self):
-        return self._hook("self-test")
 
     # answers out
 
@@ -311,12 +194,13 @@ class Agent:
     def _send(self, frame):
         return self._transport.publish(self._topic + b"/up", frame)
 
-    def _report(self, name, value, changes):
-        """Queue a signed DATA to the server; `changes` are stored when it has gone."""
+    def _inform(self, command):
+        """ID_REQUEST: queue DATA `inventory`, signed; the command's record is closed when it has gone."""
+        value = json.dumps(self.inventory()).encode()
         token = tokens.mint(self._clock.now(), self._store.get(b"D") or tokens.ZERO, port.random(8))
         self._store.put({b"D": token})
-        elements = {"target": self.config.device, "token": token, "name": name, "value": value}
-        self._reports.append((reply.sealed(self._keys, wire.DATA, elements), changes))
+        elements = {"target": self.config.device, "token": token, "name": b"inventory", "value": value}
+        self._reports.append((reply.sealed(self._keys, wire.DATA, elements), command.done()))
 
     def inventory(self):
         """What runs here, for DATA `inventory`."""
@@ -343,7 +227,7 @@ class Agent:
         """The application ended with an exception: keep the traceback; on trial, go back. Else start again, but not within a
         minute of the last start, nor during a download: a version that always crashes can still be replaced. Whoever calls
         goes on with `poll`, then."""
-        text = _traceback(error)
+        text = traceback(error)
         self._log("the application crashed: " + text)
         try:
             with open(self._root + "/crash.txt", "w") as file:
@@ -358,8 +242,9 @@ class Agent:
 
     def _restart_if_due(self):
         """After REBOOT: as soon as the RESPONSE is delivered, and in ten seconds at the latest. After a crash: see there."""
-        if self._rebooting_since is not None:
-            due = self._outbox.empty() or not port.within(limits.STOP_HOOK_S * 1000, self._rebooting_since)
+        rebooting_since = self._commands.rebooting_since
+        if rebooting_since is not None:
+            due = self._outbox.empty() or not port.within(limits.STOP_HOOK_S * 1000, rebooting_since)
         else:
             busy = self._updater.state == update.FETCHING or port.within(limits.REACHABLE, self._started)
             due = self._crashed and not busy
@@ -369,47 +254,15 @@ class Agent:
     def restart(self):
         """The stop hook, ten seconds at most, then a hard reset."""
         self._log("restarting")
-        self._rebooting_since = None  # the hook may poll
+        self._commands.rebooting_since = None  # the hook may poll
         self._stop()
         self._transport.close()
         port.reset()
 
     def _stop(self):
         port.arm(limits.STOP_HOOK_S)
-        self._hook("stop")
+        self._hooks.call("stop")
         self._hooks.clear()
 
     def _log(self, text):
         print("srup:", text)
-
-
-def _closing(command, value):
-    """The store's changes that close its record and answer it."""
-    changes = command.done()
-    changes.update(reply.answer(command.token, value))
-    return changes
-
-
-def _outcome(answer):
-    if answer is None:
-        return status.ACTION_UNKNOWN
-    return status.ACTION_SUCCESS if answer else status.ACTION_FAIL
-
-
-def _text(value):
-    try:
-        return value.decode()
-    except UnicodeError:
-        return ""
-
-
-def _traceback(error):
-    """The exception as the REPL would print it."""
-    out = io.StringIO()
-    if hasattr(sys, "print_exception"):
-        sys.print_exception(error, out)
-    else:
-        import traceback
-
-        traceback.print_exception(error, file=out)
-    return out.getvalue()  # pyright: ignore[reportAttributeAccessIssue] - missing in the stubs

@@ -37,8 +37,11 @@ ALLOWED = {
     "reply": FOUNDATION | {"wire"},
     # what joins it
     "updater": FOUNDATION | {"wire", "update", "download", "reply"},
+    "hooks": set(),
+    "commands": FOUNDATION | {"wire", "update", "reply"},
     "agent": FOUNDATION
-    | {"__init__", "wire", "auth", "replay", "update", "updater", "slots", "reply", "store", "keys", "clock", "config"},
+    | {"__init__", "wire", "auth", "replay", "update", "updater", "slots", "reply", "store", "keys", "clock", "config"}
+    | {"commands", "hooks"},
 }
 
 MACHINE = {"machine", "network", "esp32", "rp2", "ffi", "tls", "ssl"}

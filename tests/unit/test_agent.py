@@ -109,7 +109,7 @@ class Board:
 
     def cut(self, *frames):
         """Deliver; the power goes before what is admitted can be obeyed."""
-        self.agent._obey = self._power_cut
+        self.agent._commands.obey = self._power_cut
         self.air.coming += frames
         raises(Reset, self.agent.poll)
 
