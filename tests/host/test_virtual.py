@@ -332,7 +332,8 @@ def test_a_file_that_was_closed_survives_a_power_cut_at_any_time(board):
             _, found, whole = writer.wait_for("found").split()
             assert int(found) > written
             assert whole == "True"
-        written = max(int(line.split()[1]) for line in lines if re.fullmatch(r"wrote \d+", line))  # the last may be torn
+        counted = (re.fullmatch(r"wrote (\d+)", line) for line in lines)  # the last may be torn
+        written = max(int(found[1]) for found in counted if found)
 
 
 def test_power_is_cut_at_the_flash_operation_asked_for(board):
