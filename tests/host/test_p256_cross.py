@@ -34,11 +34,20 @@ def on_cpython(questions):
     return [answer(question) for question in questions]
 
 
-def on_micropython(questions):
-    return run(ORACLE, stdin="\n".join(questions), timeout=60 + len(questions) / 10).split()
+def on_micropython(questions, *arguments):
+    timeout = 60 + len(questions) / 10
+    return run(ORACLE, *arguments, stdin="\n".join(questions), timeout=timeout, native=True).split()
 
 
-@pytest.fixture(params=[on_cpython, on_micropython])
+def with_tables(questions):
+    return on_micropython(questions, "prepared")
+
+
+def without_viper(questions):
+    return on_micropython(questions, "reference")
+
+
+@pytest.fixture(params=[on_cpython, on_micropython, with_tables, without_viper])
 def ask(request):
     """Puts questions (see `p256_oracle`) to srup.p256, each a tuple of a function's name and its arguments."""
     return lambda questions: request.param([",".join([name, *(a.hex() for a in args)]) for name, *args in questions])

@@ -26,7 +26,7 @@ class MicroPythonTest(pytest.Item):
         self.test = test
 
     def runtest(self):
-        written = run(RUNNER, f"tests.unit.{self.path.stem}", self.test)
+        written = run(RUNNER, f"tests.unit.{self.path.stem}", self.test, native="p256" in self.path.stem)
         if f"ok {self.test}" not in written.splitlines():
             raise MicroPythonFailed(f"it left before the end\n{written}")
 

@@ -11,6 +11,7 @@ DEVICE = ROOT / "build" / "device"
 PACKAGES = {
     "srup": "firmware/srup",
     "srup_boot": "firmware/boot",
+    "native": "native",
     "umqtt": ".cache/micropython-lib/umqtt",  # not all of micropython-lib: its hashlib would hide the built-in one
     "tests": "tests",
 }
@@ -42,11 +43,12 @@ def device_tree():
     return DEVICE
 
 
-def run(script, *arguments, stdin="", heap=HEAP, timeout=120):
-    """What `script` writes to standard output; MicroPythonFailed if its exit code is not 0."""
+def run(script, *arguments, stdin="", heap=HEAP, timeout=120, native=False):
+    """What `script` writes to standard output; MicroPythonFailed if its exit code is not 0. native: with p256_field."""
+    path = [".frozen", str(device_tree())] + ([f"{DEVICE}/native"] if native else [])
     done = subprocess.run(
         [interpreter(), "-X", f"heapsize={heap}", script, *arguments],
-        env=os.environ | {"MICROPYPATH": f".frozen:{device_tree()}"},
+        env=os.environ | {"MICROPYPATH": ":".join(path)},
         input=stdin,
         capture_output=True,
         text=True,

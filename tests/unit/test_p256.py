@@ -154,6 +154,38 @@ def test_digests_that_are_0_mod_n_or_above_n():
         raises(BadSignature, p256.verify, PUBLIC_KEY, octets(digest + 1), signature)
 
 
+def test_prepared_tables():
+    """With one made for the key nothing changes; any other is refused."""
+    digest = sha256(b"sample")
+    signature = p256.sign(KEY, digest)
+    stored = p256.prepare(PUBLIC_KEY)
+    table = p256.open_table(PUBLIC_KEY, stored)
+    assert bool(stored) == bool(table) == (p256.IMPLEMENTATION != "reference")
+    for _ in range(2):
+        p256.verify(PUBLIC_KEY, digest, signature, table)
+        p256.verify(bytearray(PUBLIC_KEY), memoryview(digest), bytearray(signature), table)
+        raises(BadSignature, p256.verify, PUBLIC_KEY, flipped(digest, 77), signature, table)
+        raises(BadSignature, p256.verify, PUBLIC_KEY, digest, flipped(signature, 500), table)
+        raises(InvalidKey, p256.verify, flipped(PUBLIC_KEY, 9), digest, signature, table)
+    raises(InvalidKey, p256.prepare, flipped(PUBLIC_KEY, 9))
+    other = p256.public_key(octets(2))
+    other_signature = p256.sign(octets(2), digest)
+    p256.verify(other, digest, other_signature)
+    if table:
+        assert len(stored) == 10_272
+        raises(InvalidKey, p256.verify, other, digest, other_signature, table)
+        raises(InvalidKey, p256.open_table, other, stored)
+        for bit in (0, 81_919, 81_920, 82_175):
+            raises(InvalidKey, p256.open_table, PUBLIC_KEY, flipped(stored, bit))
+        for length in (1, 32, 10_240, 10_271):
+            raises(InvalidKey, p256.open_table, PUBLIC_KEY, stored[:length])
+        raises(InvalidKey, p256.open_table, PUBLIC_KEY, stored + b"\0")
+        assert (
+            p256.open_table(PUBLIC_KEY, bytearray(stored)) == p256.open_table(PUBLIC_KEY, memoryview(stored)) == table
+        )
+    assert p256.open_table(PUBLIC_KEY, b"") is None
+
+
 def test_wrong_lengths():
     digest = sha256(b"sample")
     signature = p256.sign(KEY, digest)
@@ -236,7 +268,7 @@ def test_digits_add_up_to_the_scalar():
         assert top > 0, k
 
 
-def test_every_secret_takes_the_same_curve_operations():
+def test_every_secret_takes_the_same_curve_operations():  # of the reference; the others' are in test_p256_comb
     p256._table_of_g()
     add, double = p256._add, p256._double
     calls = []
