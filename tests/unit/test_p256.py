@@ -1,11 +1,14 @@
+import gc
 import hashlib
+import os
 
-from srup import p256
+from srup import p256, p256_nonce, p256_reference
 from srup.errors import BadSignature, InvalidKey
 from tests.unit.check import raises
+from tests.unit.scratch import Scratch
 
 N, P = p256.N, p256.P
-G = (p256.GX, p256.GY, 1)
+G = (p256_reference.GX, p256_reference.GY, 1)
 
 # RFC 6979, A.2.5
 KEY = bytes.fromhex("C9AFA9D845BA75166B5C215767B1D6934E50C3DB36E89B127B8A622B120F6721")
@@ -45,7 +48,7 @@ def stuck(octet):
 
 
 def affine(point):
-    return p256._affine(point) if point[2] else None
+    return p256_reference.affine(point) if point[2] else None
 
 
 def rescaled(point, z):
@@ -60,7 +63,7 @@ def test_rfc_6979_vectors():
 
 
 def test_candidates_for_the_nonce_that_are_out_of_range_are_passed_over():
-    hmac = p256._hmac
+    hmac = p256_nonce._hmac
     values = [
         0,
         N,
@@ -72,12 +75,12 @@ def test_candidates_for_the_nonce_that_are_out_of_range_are_passed_over():
     outputs = [bytes(32)] * 4
     for value in values:
         outputs += [octets(value), bytes(32), bytes(32)]
-    p256._hmac = lambda key, message: outputs.pop(0)
+    p256_nonce._hmac = lambda pads, message: outputs.pop(0)
     try:
-        scalars = p256._scalars(KEY, bytes(32))
+        scalars = p256_nonce.nonces(KEY, bytes(32))
         assert [next(scalars), next(scalars)] == [N - 1, 1]
     finally:
-        p256._hmac = hmac
+        p256_nonce._hmac = hmac
 
 
 def test_both_values_of_s_verify_and_sign_makes_the_low_one():
@@ -95,7 +98,7 @@ def test_random_changes_the_computation_and_not_the_signature():
     for octet in (0x00, 0x5A, 0xFF):
         assert p256.sign(KEY, digest, stuck(octet)) == plain, octet
         assert p256.public_key(KEY, stuck(octet)) == PUBLIC_KEY, octet
-    masks = [next(p256._masks(KEY, digest, random)) for random in (None, stuck(0), stuck(1))]
+    masks = [next(p256_nonce.masks(KEY, digest, random)) for random in (None, stuck(0), stuck(1))]
     assert len(set(masks)) == 3
 
 
@@ -141,8 +144,8 @@ def test_private_keys_at_the_ends_of_the_range():
     for key in (1, 2, 3, 15, 16, 17, N // 2, N - 3, N - 2, N - 1):
         public_key = p256.public_key(octets(key))
         p256.verify(public_key, digest, p256.sign(octets(key), digest))
-    assert p256.public_key(octets(1)) == b"\x04" + octets(p256.GX, p256.GY)
-    assert p256.public_key(octets(N - 1)) == b"\x04" + octets(p256.GX, P - p256.GY)
+    assert p256.public_key(octets(1)) == b"\x04" + octets(p256_reference.GX, p256_reference.GY)
+    assert p256.public_key(octets(N - 1)) == b"\x04" + octets(p256_reference.GX, P - p256_reference.GY)
 
 
 def test_digests_that_are_0_mod_n_or_above_n():
@@ -154,36 +157,107 @@ def test_digests_that_are_0_mod_n_or_above_n():
         raises(BadSignature, p256.verify, PUBLIC_KEY, octets(digest + 1), signature)
 
 
-def test_prepared_tables():
-    """With one made for the key nothing changes; any other is refused."""
+def test_tables():
+    """With one made for the key nothing changes; another key's is refused."""
     digest = sha256(b"sample")
     signature = p256.sign(KEY, digest)
-    stored = p256.prepare(PUBLIC_KEY)
-    table = p256.open_table(PUBLIC_KEY, stored)
-    assert bool(stored) == bool(table) == (p256.IMPLEMENTATION != "reference")
-    for _ in range(2):
-        p256.verify(PUBLIC_KEY, digest, signature, table)
-        p256.verify(bytearray(PUBLIC_KEY), memoryview(digest), bytearray(signature), table)
-        raises(BadSignature, p256.verify, PUBLIC_KEY, flipped(digest, 77), signature, table)
-        raises(BadSignature, p256.verify, PUBLIC_KEY, digest, flipped(signature, 500), table)
-        raises(InvalidKey, p256.verify, flipped(PUBLIC_KEY, 9), digest, signature, table)
-    raises(InvalidKey, p256.prepare, flipped(PUBLIC_KEY, 9))
+    assert p256.table(PUBLIC_KEY) is None  # no place for it
     other = p256.public_key(octets(2))
-    other_signature = p256.sign(octets(2), digest)
-    p256.verify(other, digest, other_signature)
-    if table:
-        assert len(stored) == 10_272
-        raises(InvalidKey, p256.verify, other, digest, other_signature, table)
-        raises(InvalidKey, p256.open_table, other, stored)
-        for bit in (0, 81_919, 81_920, 82_175):
-            raises(InvalidKey, p256.open_table, PUBLIC_KEY, flipped(stored, bit))
-        for length in (1, 32, 10_240, 10_271):
-            raises(InvalidKey, p256.open_table, PUBLIC_KEY, stored[:length])
-        raises(InvalidKey, p256.open_table, PUBLIC_KEY, stored + b"\0")
-        assert (
-            p256.open_table(PUBLIC_KEY, bytearray(stored)) == p256.open_table(PUBLIC_KEY, memoryview(stored)) == table
-        )
-    assert p256.open_table(PUBLIC_KEY, b"") is None
+    for in_memory in (False, True):
+        with Tables(in_memory):
+            table = p256.table(PUBLIC_KEY)
+            assert bool(table) == (p256.KERNEL != "reference")
+            p256.verify(PUBLIC_KEY, digest, signature, table)
+            p256.verify(bytearray(PUBLIC_KEY), memoryview(digest), bytearray(signature), table)
+            raises(BadSignature, p256.verify, PUBLIC_KEY, flipped(digest, 77), signature, table)
+            raises(BadSignature, p256.verify, PUBLIC_KEY, digest, flipped(signature, 500), table)
+            raises(InvalidKey, p256.table, flipped(PUBLIC_KEY, 9))
+            assert p256.sign(KEY, digest) == signature  # with the table of G
+            if table:
+                raises(InvalidKey, p256.verify, other, digest, p256.sign(octets(2), digest), table)
+                assert p256.table(PUBLIC_KEY) is table
+
+
+def test_a_table_that_broke_in_flash_is_found_and_made_anew():
+    if p256.KERNEL == "reference":
+        return
+    with Tables() as root:
+        p256.table(PUBLIC_KEY)
+        (name,) = os.listdir(root)
+        path = root + "/" + name
+        good = checksum(path)
+        assert os.stat(path)[6] == 16_384 + 32
+        for at in (0, 16_383, 16_384, 16_415):
+            with open(path, "r+b") as file:
+                file.seek(at)
+                octet = file.read(1)[0]
+                file.seek(at)
+                file.write(bytes([octet ^ 1]))
+            assert checksum(path) != good
+            check_made_anew(root, path, good)
+        for mode, contents in (("wb", b""), ("wb", bytes(16_416 // 2)), ("ab", b"\0")):
+            with open(path, mode) as file:
+                file.write(contents)
+            check_made_anew(root, path, good)
+
+
+def check_made_anew(root, path, good):
+    gc.collect()
+    digest = sha256(b"sample")
+    p256.keep_tables(root)
+    p256.verify(PUBLIC_KEY, digest, octets(*SIGNATURES[b"sample"]), p256.table(PUBLIC_KEY))
+    assert checksum(path) == good
+
+
+def test_tables_of_keys_that_are_not_in_use_make_room():
+    if p256.KERNEL == "reference":
+        return
+    with Tables() as root:
+        for key in (2, 3):
+            p256.keep_tables(root)
+            p256.sign(KEY, bytes(32))  # with the table of G, which stays
+            p256.table(p256.public_key(octets(key)))
+        assert len(os.listdir(root)) == 2
+        p256.table(p256.public_key(octets(2)))  # that of 3 is in use
+        assert len(os.listdir(root)) == 3
+
+
+class Tables:
+    """Kept in a folder of their own, while this lasts."""
+
+    def __init__(self, in_memory=False):
+        self._scratch = Scratch()
+        self._in_memory = in_memory
+
+    def __enter__(self):
+        root = self._scratch.__enter__()
+        p256.keep_tables(root, self._in_memory)
+        return root
+
+    def __exit__(self, *error):
+        p256.keep_tables("")
+        gc.collect()  # closes the files
+        return self._scratch.__exit__(*error)
+
+
+def test_a_shared_secret_is_the_same_on_both_sides():
+    a, b = octets(0xA11CE << 200), octets(N - 5)
+    of_a, of_b = p256.public_key(a), p256.public_key(b)
+    assert p256.shared_secret(a, of_b) == p256.shared_secret(b, of_a, stuck(7))
+    assert p256.shared_secret(octets(1), of_a) == of_a[1:33]  # 1 * A
+    assert p256.shared_secret(octets(N - 1), of_a) == of_a[1:33]
+    for private in (octets(0), octets(N), octets(1)[:31]):
+        raises(InvalidKey, p256.shared_secret, private, of_a)
+    for public in (flipped(of_a, 300), of_a[:64], b"\x04" + bytes(64)):
+        raises(InvalidKey, p256.shared_secret, a, public)
+
+
+def checksum(path):
+    hashed = hashlib.sha256()
+    with open(path, "rb") as file:
+        while piece := file.read(1024):
+            hashed.update(piece)
+    return hashed.digest()
 
 
 def test_wrong_lengths():
@@ -233,35 +307,40 @@ def test_public_keys_that_are_none():
 
 
 def test_addition_is_complete():
-    infinity = p256._INFINITY
+    infinity = p256_reference.INFINITY
     multiples = [infinity]  # 0, G, 2G ...
     for _ in range(12):
-        multiples.append(p256._add(multiples[-1], G))
+        multiples.append(p256_reference.add(multiples[-1], G))
     minus = [(x, P - y, z) for x, y, z in multiples]
     for i in range(13):
-        assert affine(p256._double(multiples[i])) == affine(p256._add(multiples[i], rescaled(multiples[i], i + 3))), i
-        assert affine(p256._add(multiples[i], rescaled(minus[i], i + 3))) is None, i
+        assert affine(p256_reference.double(multiples[i])) == affine(
+            p256_reference.add(multiples[i], rescaled(multiples[i], i + 3))
+        ), i
+        assert affine(p256_reference.add(multiples[i], rescaled(minus[i], i + 3))) is None, i
         for j in range(13 - i):
-            assert affine(p256._add(multiples[i], rescaled(multiples[j], 5))) == affine(multiples[i + j]), (i, j)
-            assert affine(p256._add(multiples[i + j], minus[j])) == affine(multiples[i]), (i, j)
-    assert multiples[3][2] and affine(p256._double(infinity)) is None
+            assert affine(p256_reference.add(multiples[i], rescaled(multiples[j], 5))) == affine(multiples[i + j]), (
+                i,
+                j,
+            )
+            assert affine(p256_reference.add(multiples[i + j], minus[j])) == affine(multiples[i]), (i, j)
+    assert multiples[3][2] and affine(p256_reference.double(infinity)) is None
 
 
 def test_inverse():
     for m in (N, P):
         for a in (1, 2, 3, 0xFFFFFFFF << 190, m // 2, m - 2, m - 1):
-            inverse = p256._inverse(a, m)
+            inverse = p256_reference.inverse(a, m)
             assert 0 < inverse < m and a * inverse % m == 1, (a, m)
 
 
 def test_digits_add_up_to_the_scalar():
     for k in (0, 1, 2, 15, 16, 17, 31, 32, 33, N - 1, N, 2**255, 2**256 - 1):
-        digits = list(p256._sparse_digits(k))
+        digits = list(p256_reference.sparse_digits(k))
         assert sum(digit << i for i, digit in enumerate(digits)) == k, k
         assert all(sum(1 for digit in digits[i : i + 5] if digit) <= 1 for i in range(len(digits))), k
         assert all(digit == 0 or digit % 2 and abs(digit) < 16 for digit in digits), k
     for k in (1, 3, 31, 33, N, N + 2, 2**256 + 1, 2**320 - 1):
-        digits, top = p256._regular_digits(k)
+        digits, top = p256_reference.regular_digits(k)
         digits = list(digits) + [top]
         assert sum(digit << i for i, digit in enumerate(digits)) == k, k
         assert all((digit % 2 and abs(digit) < 16) if i % 4 == 0 else digit == 0 for i, digit in enumerate(digits)), k
@@ -269,15 +348,15 @@ def test_digits_add_up_to_the_scalar():
 
 
 def test_every_secret_takes_the_same_curve_operations():  # of the reference; the others' are in test_p256_comb
-    p256._table_of_g()
-    add, double = p256._add, p256._double
+    p256_reference._table_of_g()
+    add, double = p256_reference.add, p256_reference.double
     calls = []
-    p256._add = lambda p, q: calls.append("+") or add(p, q)
-    p256._double = lambda p: calls.append("2") or double(p)
+    p256_reference.add = lambda p, q: calls.append("+") or add(p, q)
+    p256_reference.double = lambda p: calls.append("2") or double(p)
     try:
         for k in (31, 32, 0xFF << 100, N // 2, N - 32, N - 31):  # nearer to 0 two summands can be equal, or one nothing
             calls.clear()
-            p256._multiply_g(k, p256._masks(KEY, octets(k), None))
+            p256_reference.multiple(k, p256_nonce.masks(KEY, octets(k), None))
             assert "".join(calls) == "2222+" * 79, k
     finally:
-        p256._add, p256._double = add, double
+        p256_reference.add, p256_reference.double = add, double

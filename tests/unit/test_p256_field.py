@@ -7,7 +7,7 @@ from tests.unit.viper import CHECKED, p256_field
 
 P = 2**256 - 2**224 + 2**192 + 2**96 - 1
 MUL, SQR, LIN = p256_field.MUL, p256_field.SQR, p256_field.LIN
-A, B, C, D = range(4)
+A, B, C, D = range(1, 5)
 
 EDGES = [0, 1, 2, 2**13 - 1, 2**13, 2**96 - 1, 2**96, 2**224, 2**247 - 1, 2**247, 2**256 - 1, 2**256]
 EDGES += [P - 2, P - 1, P, P + 1, 2 * P - 1, 2 * P, 3 * P + 5, 4 * P - 1]
@@ -17,8 +17,8 @@ EDGES += [sum(8191 << 13 * i for i in range(start, 19, 2)) for start in (0, 1)]
 
 def workspace(*numbers):
     """Elements that stand for these numbers, and two more."""
-    w = array("i", bytes((len(numbers) + 2) * p256_field.SIZE))
-    for place, number in enumerate(numbers):
+    w = p256_field.workspace(len(numbers) + 2)
+    for place, number in enumerate(numbers, 1):
         for i in range(20):
             w[place * 20 + i] = number >> 13 * i & 8191
         w[place * 20 + 19] = number >> 247
@@ -48,6 +48,7 @@ def random_elements(seed, count):
 def expected(operation, numbers):
     """What an operation, with A to D for `numbers`, makes: times R, mod p."""
     kind, _, a, b, s, c = operation
+    numbers = (0,) + tuple(numbers)  # elements are counted from 1
     if kind == LIN:
         return (b * numbers[a] + s * numbers[c] << 260) % P
     return (numbers[a] * numbers[b if kind == MUL else a] + (s * numbers[c] << 260)) % P
@@ -92,11 +93,11 @@ def test_a_long_walk():
     w = workspace(*(n * 2**260 % P for n in numbers))
     for i in range(150 if CHECKED else 5000):
         r, a, b, c, s = i % 3, (i * i + 1) % 3, (i // 3) % 3, (i // 9) % 3, (i * 7) % 17 - 8
-        do(w, i % 5 % 3, r, a, b, s, c)
+        do(w, i % 5 % 3, A + r, A + a, b if i % 5 % 3 == LIN else A + b, s, A + c)
         product = (numbers[a] * numbers[b], numbers[a] * numbers[a], b * numbers[a])[i % 5 % 3]
         numbers[r] = (product + s * numbers[c]) % P
-        assert value(w, r) < 2.1 * P, i
-        assert (value(w, r) - (numbers[r] << 260)) % P == 0, i
+        assert value(w, A + r) < 2.1 * P, i
+        assert (value(w, A + r) - (numbers[r] << 260)) % P == 0, i
 
 
 def test_the_result_may_be_any_operand():
@@ -134,37 +135,31 @@ def test_programs():
 
 
 def test_rows():
-    a, b = P - 3, 2**255 + 12345
-    table = bytearray(b"\xa5" * 240)
-    p256_field.save(1, A, table, workspace(a, b))
-    assert table[:80] == table[160:] == b"\xa5" * 80
-    limbs = [int.from_bytes(table[i : i + 2], "little") for i in range(80, 160, 2)]
-    assert sum(limb << 13 * i for i, limb in enumerate(limbs[:20])) == a
-    assert sum(limb << 13 * i for i, limb in enumerate(limbs[20:])) == b
-    w = workspace(0, 0, 0)
-    p256_field.load(B, 1, table, w)
-    assert (value(w, A), value(w, B), value(w, C), value(w, D)) == (0, a, b, 0)
+    """Of 32 bytes a number; the second with its sign. What is saved is less than p, and so are the elements then."""
+    for x, y in [(P - 3, 2**255 + 12345), (0, 1), (P - 1, P - 2)] + [(e, 2 * P) for e in EDGES if e < 3 * P]:
+        table = bytearray(b"\xa5" * 192)
+        w = workspace(x, y)
+        p256_field.save(1, A, table, w)
+        assert table[:64] == table[128:] == b"\xa5" * 64
+        numbers = [int.from_bytes(table[at : at + 32], "little") for at in (64, 96)]
+        assert numbers == [x % P, y % P] == [value(w, A), value(w, B)]
+        w = workspace(0, 0, 0)
+        p256_field.load(B, 1, table, w)
+        assert (value(w, A), value(w, B), value(w, C), value(w, D)) == (0, numbers[0], numbers[1], 0)
+        p256_field.load(B, 1 + 0x8000, table, w)
+        assert (value(w, A), value(w, B), value(w, C), value(w, D)) == (0, numbers[0], P - numbers[1], 0)
 
 
-def test_pack_and_unpack():
-    for count, length in ((20, 33), (21, 35)):
-        for number in EDGES:
-            w, octets = array("i", [9] * 30), bytearray(length + 1)
-            p256_field.unpack(number.to_bytes(length, "little"), 5, count, w)
-            assert sum(limb << 13 * i for i, limb in enumerate(w[5 : 5 + count])) == number
-            assert set(w[:5]) == set(w[5 + count :]) == {9}
-            p256_field.pack(octets, 5, count, w)
-            assert int.from_bytes(octets, "little") == number
-
-
-def test_columns():
-    for spacing, teeth in ((32, 8), (64, 4)):
-        for k in (0, 1, 2**255, 2**256 - 1, 0x123456789ABCDEF << 190, 2**192 - 1):
-            digits, flipped = bytearray(spacing), bytearray(spacing)
-            p256_field.columns(digits, k.to_bytes(32, "little"), spacing, 0)
-            p256_field.columns(flipped, k.to_bytes(32, "little"), spacing, 1)
-            assert bytes(digit ^ 128 for digit in digits) == bytes(flipped)
-            for i in range(spacing):
-                bits = [k >> (i + spacing * j) & 1 for j in range(teeth)]
-                row = sum((bit ^ 1 ^ bits[-1]) << j for j, bit in enumerate(bits[:-1]))
-                assert digits[i] == row + 128 * bits[-1], (k, i)
+def test_a_walk():
+    """Rows come from two combs, each in the order of its digits, from the place that is said."""
+    table_u, table_v = (b"".join(bytes([i + j]) + bytes(31) for j in range(12)) for i in (10, 100))
+    digits_u, digits_v = array("H", [9, 2, 5, 0]), array("H", [1, 4, 3])
+    w = workspace(0, 0, 0, 0)
+    steps = p256_field.program(
+        (p256_field.LOAD, A, 0), (LIN, D, D, 8, 1, A), (p256_field.LOAD, B, 1), (LIN, D, D, 8, 1, B)
+    )
+    p256_field.walk(steps, 2, w, (table_u, digits_u, 1), (table_v, digits_v, 0))
+    expected_sum = 0
+    for i in (10 + 2 * 2, 100 + 2 * 1, 10 + 2 * 5, 100 + 2 * 4):
+        expected_sum = expected_sum * 8 + i
+    assert value(w, D) % P == expected_sum
