@@ -7,9 +7,13 @@ An application is a module `app` with any of
     def run(agent)           or a loop of its own, which calls agent.poll() in every round
 """
 
-from srup.agent import Agent
-from srup.transport import Transport
-from srup_boot import start
+import gc
+import sys
+
+from srup_boot import hw, start
+
+# Collect before memory is full: what lasts stays together, and TLS finds its 17 KB in one piece.
+gc.threshold(gc.mem_free() >> 4)
 
 
 def work(agent):
@@ -42,10 +46,28 @@ def alone(agent):
     asyncio.run(agent.run())
 
 
-agent = Agent(start.chosen, Transport)
+def made():
+    """The agent, of the slot if that has one. One that can't even be made ends this start: the boot part counts it."""
+    try:
+        from srup.agent import Agent
+        from srup.transport import Transport
+
+        agent = Agent(start.chosen, Transport)
+        agent.start()
+        return agent
+    except Exception as error:  # whatever a broken agent may raise
+        if start.chosen.slot == start.NONE:
+            raise
+        sys.print_exception(error)
+        hw.reset()
+
+
+agent = made()
 try:
-    agent.start()
     work(agent)
+except KeyboardInterrupt:  # somebody is at the prompt, and is not to be reset there
+    hw.arm(0)
+    raise
 except Exception as error:  # noqa: BLE001 - whatever an application may raise
     agent.crashed(error)
     alone(agent)  # on the network, until it starts again

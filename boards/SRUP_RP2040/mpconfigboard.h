@@ -16,3 +16,6 @@
 #define TCP_SND_BUF (4 * TCP_MSS)
 #define MEMP_NUM_TCP_SEG (32)
 #define PBUF_POOL_SIZE (28)
+
+// Whether the PPP peer is still there is asked every five seconds; three silences, and the link is down (RFC 1661, section 5.8).
+#define LCP_ECHOINTERVAL (5)

@@ -2,7 +2,9 @@
 
     hw      reset, and a reset that Python can't escape
     record  the boot record: two copies in flash, one save one step
-    slot    where the slots are, and whether one is whole
+    slot    where the slots are, and whether one is whole: folders, on stock firmware
+    region  the same in raw flash; imported where slots.json says so
+    firmware    the same for an ESP32's two firmwares
     start   which slot runs: the table at its top is the theory
     boot    /boot.py
 

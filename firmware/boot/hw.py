@@ -2,10 +2,18 @@
 
 reset()       starts the board again from its boot code; never returns
 arm(seconds)  the same after so many seconds, whatever Python is doing then; arming again replaces, 0 disarms
+watch()       the same WATCHDOG_S seconds after the latest feed(). What `arm` has set is no watchdog: no feed puts it off
+feed()        the agent is alive
+region(where) block device of raw flash: RP2040: [first byte, bytes] of rp2.Flash · ESP32: a data partition's label · a process: a
+              file's path
+partition()   esp32.Partition
 """
 
 import sys
+import time
 
+WATCHDOG_S = 300  # longer than look-up, TLS handshake and signature take together, on any board
+_BLOCK = 4096
 RESET = 64  # exit code of a unix process that asks to be started again
 _GRACE = 10_000  # milliseconds that the ESP32's watchdog comes after the timer
 
@@ -76,6 +84,45 @@ class Board:
         self._watchdog.feed()
 
 
+class FileRegion:
+    """Flash in a file of the host, for a board that is a process: blocks of 4,096 bytes."""
+
+    def __init__(self, path):
+        self._file = open(path, "r+b")
+        self._blocks = self._file.seek(0, 2) // _BLOCK
+
+    def readblocks(self, block, buffer, offset=0):
+        self._file.seek(block * _BLOCK + offset)
+        self._file.readinto(buffer)
+
+    def writeblocks(self, block, data, offset=0):
+        self._file.seek(block * _BLOCK + offset)
+        self._file.write(data)
+        self._file.flush()
+
+    def ioctl(self, operation, argument):
+        if operation == 6:
+            self.writeblocks(argument, b"\xff" * _BLOCK)
+        return {4: self._blocks, 5: _BLOCK}.get(operation, 0)
+
+
+def region(where):
+    if isinstance(where, list):
+        from rp2 import Flash  # pyright: ignore[reportMissingImports]
+
+        return Flash(start=where[0], len=where[1])  # pyright: ignore[reportCallIssue] - of all ports this has it
+    if sys.platform != "esp32":
+        return FileRegion(where)
+    Partition = partition()
+    return Partition.find(Partition.TYPE_DATA, label=where)[0]
+
+
+def partition():
+    from esp32 import Partition  # pyright: ignore[reportMissingImports]
+
+    return Partition
+
+
 def _this_machine():
     if sys.implementation.name != "micropython":
         return Cpython()
@@ -88,6 +135,30 @@ def _this_machine():
     return Board(machine, sys.platform)
 
 
+if hasattr(time, "ticks_ms"):
+    ticks_ms, ticks_diff = time.ticks_ms, time.ticks_diff
+else:
+    ticks_ms, ticks_diff = (lambda: 0), (lambda later, earlier: 0)  # the host has no deadline that could be put off
+
 _machine = _this_machine()
+_watched = False
+_fed = 0
 reset = _machine.reset
-arm = _machine.arm
+
+
+def arm(seconds):
+    global _watched
+    _watched = False
+    _machine.arm(seconds)
+
+
+def watch():
+    global _watched, _fed
+    _machine.arm(WATCHDOG_S)
+    _watched, _fed = True, ticks_ms()
+
+
+def feed():
+    """Costs next to nothing: the machine's deadline is moved a few times in its period only."""
+    if _watched and ticks_diff(ticks_ms(), _fed) > WATCHDOG_S * 250:
+        watch()

@@ -1,4 +1,4 @@
-"""The boot record: which slot runs, which one is on trial, and how the last trial ended.
+"""The boot record: which slot runs, what is on trial, how the last trial ended, and how often the software has crashed.
 
 Two copies, `boot0` and `boot1`, are written in turn, each with a sequence number and a CRC-32. A cut while one is written
 leaves the other, so a save is one step: all of it has happened, or nothing has.
@@ -21,8 +21,10 @@ UNPROVEN = 2  # nobody confirmed it: its boots are used up, each of them ended b
 BAD_CONTENTS = 3
 COMMANDED = 4
 
-_MAGIC = b"SRB1"
-_FORMAT = ">4sIBBBBIII16sBBB"  # magic, sequence, then _FIELDS; the CRC-32 of all that follows
+STARTS = 5  # in a row without a stable minute: then the next best is started
+
+_MAGIC = b"SRB2"
+_FORMAT = ">4sIBBBBIII16sBBBBBB"  # magic, sequence, then _FIELDS; the CRC-32 of all that follows
 _FIELDS = (
     "active",
     "trial",
@@ -35,6 +37,9 @@ _FIELDS = (
     "outcome",
     "reason",
     "retries",
+    "starts",
+    "settings",
+    "trial_settings",
 )
 _SIZE = struct.calcsize(_FORMAT) + 4
 
@@ -55,24 +60,52 @@ class Record:
         self.outcome = NONE_YET
         self.reason = 0
         self.retries = 0  # trials of this token after its first
+        self.starts = 0  # of confirmed software, since it last was stable; from STARTS on, those of the fallback
+        self.settings = NONE  # which copy of the settings holds: 0, 1, or NONE for those the board was provisioned with
+        self.trial_settings = NONE
 
-    def begin(self, slot, boots, seconds, counter, token):
-        """Put `slot` on trial, from the next boot on."""
+    def begin(self, slot, boots, seconds, counter, token, settings=NONE):
+        """Put `slot` on trial, from the next boot on; or, where it is NONE, this copy of the settings."""
         self.retries = self.retries + 1 if token == self.token else 0
         self.trial, self.boots_left, self.trial_s, self.trial_counter = slot, boots, seconds, counter
+        self.trial_settings = settings
         self.token, self.outcome, self.reason = token, TRIAL, 0
+
+    def on_trial(self):
+        """True while something is."""
+        return self.trial != NONE or self.trial_settings != NONE
 
     def confirm(self):
         """What is on trial becomes active, for good."""
-        self.active, self.fallback = self.trial, self.active
-        self.counter = max(self.counter, self.trial_counter)
+        if self.trial != NONE:
+            self.active, self.fallback = self.trial, self.active
+            self.counter = max(self.counter, self.trial_counter)
+        if self.trial_settings != NONE:
+            self.settings = self.trial_settings
+        self.starts = 0
         self._end(CONFIRMED, 0)
 
     def revert(self, reason):
         """The trial has failed."""
-        if self.fallback == self.trial:
+        if self.trial != NONE and self.fallback == self.trial:
             self.fallback = NONE  # a previous version, tried again: it is no refuge any more
         self._end(REVERTED, reason)
+
+    def stable(self, slot, root="/srup-data"):
+        """`slot` has run for a minute, or is ended on purpose: saved, where that is news. Raises OSError."""
+        before = self.starts
+        if slot == self.active != NONE:
+            self.starts = 0
+        elif slot == self.fallback != NONE:
+            self.starts = STARTS  # the next start is not the active one's, which crashes
+        if self.starts != before:
+            self.save(root)
+
+    def afresh(self, root="/srup-data"):
+        """The board is told to start again: what crashed is given another five starts. Raises OSError."""
+        if self.starts:
+            self.starts = 0
+            self.save(root)
 
     def forget(self, slot):
         """`slot` is about to be erased: name it no more.
@@ -82,11 +115,12 @@ class Record:
         if self.trial == slot:
             self.revert(COMMANDED)
         if self.active == slot:
-            self.active = self.fallback
+            self.active, self.starts = self.fallback, 0
         self.fallback = NONE
 
     def _end(self, outcome, reason):
-        self.trial, self.boots_left, self.outcome, self.reason = NONE, 0, outcome, reason
+        self.trial = self.trial_settings = NONE
+        self.boots_left, self.outcome, self.reason = 0, outcome, reason
 
     def save(self, root="/srup-data"):
         """Write the older copy and read it back. Raises OSError; the record before this one then still holds."""
@@ -120,6 +154,11 @@ def load(root="/srup-data"):
             if found.sequence > newest.sequence:
                 newest = found
     return newest
+
+
+def other_copy(settings):
+    """Where new settings go while these hold."""
+    return 1 if settings == 0 else 0
 
 
 def _path(root, copy):

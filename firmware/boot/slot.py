@@ -1,6 +1,6 @@
 """Where the two slots are, and whether what is in one is whole.
 
-A slot is a folder: the files of the application, and three of its own, written last and in this order:
+On stock firmware a slot is a folder: the files of the application, and three of its own, written last and in this order:
 
     .index      "<sha256 hex> <size> <path>\\n" for each file
     .signature  the release signature
@@ -9,6 +9,7 @@ A slot is a folder: the files of the application, and three of its own, written 
 
 import json
 import os
+import sys
 from binascii import hexlify
 
 try:
@@ -21,6 +22,42 @@ _LINE = 256  # longer than any line of an index
 
 class BadSlot(Exception):
     """What is in the slot is not what was staged: the message says what differs."""
+
+
+def contents(root):
+    """Where this board's slots are: Folders, or what slots.json, written by who provisioned it, says instead.
+
+    {"regions": [a, b]}: raw flash, each of them what srup_boot.hw.region takes. {}: an ESP32's two firmwares.
+    """
+    try:
+        with open(root + "/slots.json") as file:
+            described = json.load(file)
+    except (OSError, ValueError):  # there is none, as on every board with stock firmware; or it can't be read: recovery
+        return Folders(root)
+    from srup_boot import hw
+
+    if "regions" in described:
+        from srup_boot.region import Regions
+
+        return Regions([hw.region(each) for each in described["regions"]])
+    from srup_boot.firmware import Firmwares
+
+    return Firmwares(hw.partition())
+
+
+class Folders:
+    """The two slots, as above."""
+
+    def __init__(self, root):
+        self._root = root
+
+    def verify(self, slot):
+        """Raises BadSlot unless it is whole."""
+        verify(self._root, slot)
+
+    def enter(self, slot, trial):
+        """From here on imports look there first."""
+        sys.path.insert(0, slot_path(self._root, slot))
 
 
 def slot_path(root, slot):

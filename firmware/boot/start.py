@@ -4,77 +4,116 @@
     trial, no boots left   not read     record REVERTED, unproven; go on with the active slot
     trial, boots left      bad          record REVERTED, bad contents; go on with the active slot
     trial, boots left      whole        record one boot less; set the deadline; start the trial
-    active                 whole        start it
+    active                 whole        record one start more; start it
     active                 bad          start the fallback, the version confirmed before it, if that is whole
+    active, STARTS starts  not read     the same: it crashes. (The agent sets the count back after a stable minute.)
+    fallback, as many      not read     recovery
     none of them whole                  recovery: no slot; the base agent alone, on the network
 
-Two rules make it safe to cut the power anywhere:
+New settings go on trial in the same way: counted, with a deadline, under the active slot.
+
+Three rules make it safe to cut the power anywhere:
 
 * What is decided about a trial is in flash before it is acted on. A trial boot that can't be counted does not begin:
   it could crash for ever.
 * Only a trial and what was confirmed once is started. A slot that was staged and never activated, or that failed its
   trial, may be whole and still never reach the network: recovery is better.
+* Whatever is started has a deadline in the machine from here on: a trial's is for good, any other's is put off by the agent.
 """
 
-import sys
 from collections import namedtuple
 
 from srup_boot import hw, record
-from srup_boot.record import NONE
-from srup_boot.slot import BadSlot, slot_path, verify
+from srup_boot.record import NONE, STARTS
+from srup_boot.slot import BadSlot, contents
 
-# slot: 0, 1 or NONE for recovery; trial: it is to be confirmed; record: the boot record; note: what was wrong, or ""
-Choice = namedtuple("Choice", ("slot", "trial", "record", "note"))
+# slot: 0, 1 or NONE for recovery; trial: something is to be confirmed; record: the boot record; note: what was wrong, or "";
+# settings: which copy of them to use, NONE for those of provisioning
+Choice = namedtuple("Choice", ("slot", "trial", "record", "note", "settings"))
 
-chosen = Choice(NONE, False, record.Record(), "no choice was made")
+chosen = Choice(NONE, False, record.Record(), "no choice was made", NONE)
 
 
 def choose(root="/srup-data"):
-    """Choose the slot, set the deadline of a trial, put the slot first on sys.path; the Choice is kept in `chosen`."""
+    """Choose the slot, set its deadline, have imports look there first; the Choice is kept in `chosen`."""
     global chosen
     state = record.load(root)
-    notes = []
-    slot = _trial(root, state, notes)
-    trial = slot != NONE
+    slots, notes = contents(root), []
+    trial = _trial(root, state, slots, notes)
+    settings = state.trial_settings if trial and state.trial_settings != NONE else state.settings
+    slot = NONE
     if trial:
         hw.arm(state.trial_s)
-    else:
-        slot = _confirmed(root, state, notes)
-    if slot != NONE:
-        sys.path.insert(0, slot_path(root, slot))
-    chosen = Choice(slot, trial, state, "; ".join(notes))
+        if state.trial != NONE:
+            slot = _entered(slots, state.trial, trial, notes)
+            trial = slot != NONE or _is_over(root, state, notes)
+    if slot == NONE:
+        slot = _confirmed(root, state, slots, notes, trial)
+    chosen = Choice(slot, trial, state, "; ".join(notes), settings)
     return chosen
 
 
-def _trial(root, state, notes):
-    """The slot on trial, this boot of it counted in flash; NONE if there is none, or none any more."""
-    if state.trial == NONE:
+def _entered(slots, slot, trial, notes):
+    """The slot; NONE where that fails, whatever its hash says. This start is counted: it is not tried for ever."""
+    try:
+        slots.enter(slot, trial)
+        return slot
+    except (OSError, BadSlot, ValueError, MemoryError) as fault:
+        notes.append("slot %s: %r" % ("ab"[slot], fault))
         return NONE
+
+
+def _is_over(root, state, notes):
+    """The slot on trial can't even be entered. Returns False: no trial."""
+    state.revert(record.BAD_CONTENTS)
+    _saved(root, state, notes)
+    return False
+
+
+def _trial(root, state, slots, notes):
+    """Is there a trial, and this boot of it counted in flash?"""
+    if not state.on_trial():
+        return False
     if not state.boots_left:
         state.revert(record.UNPROVEN)
-    elif not _is_whole(root, state.trial, notes):
+    elif state.trial != NONE and not _is_whole(slots, state.trial, notes):
         state.revert(record.BAD_CONTENTS)
     else:
         state.boots_left -= 1
-    try:
-        state.save(root)
-    except OSError as fault:
-        notes.append("boot record not saved: %r" % fault)
-        return NONE
-    return state.trial
+    return _saved(root, state, notes) and state.on_trial()
 
 
-def _confirmed(root, state, notes):
-    """The active slot, or its fallback, or NONE: the first that is whole."""
-    for slot in (state.active, state.fallback):
-        if slot != NONE and _is_whole(root, slot, notes):
-            return slot
+def _confirmed(root, state, slots, notes, trial):
+    """Start the active slot, or its fallback, or nothing: the first that does not crash and is whole. Returns which.
+
+    Its start is counted, and has a watchdog; on trial, of settings, it has a count and a deadline already.
+    """
+    for turn, slot in enumerate((state.active, state.fallback)):
+        if slot == NONE:
+            continue
+        if state.starts >= STARTS * (turn + 1):
+            notes.append("slot %s: crashes" % "ab"[slot])
+        elif _is_whole(slots, slot, notes):
+            if not trial:
+                state.starts = max(state.starts, STARTS * turn) + 1
+                _saved(root, state, notes)  # if not, it is started all the same: it did work once
+                hw.watch()
+            return _entered(slots, slot, trial, notes)
     return NONE
 
 
-def _is_whole(root, slot, notes):
+def _saved(root, state, notes):
     try:
-        verify(root, slot)
+        state.save(root)
+        return True
+    except OSError as fault:
+        notes.append("boot record not saved: %r" % fault)
+        return False
+
+
+def _is_whole(slots, slot, notes):
+    try:
+        slots.verify(slot)
         return True
     except BadSlot as fault:
         notes.append("slot %s: %s" % ("ab"[slot], fault))

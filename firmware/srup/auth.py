@@ -4,12 +4,12 @@ The only caller of ECDSA verification, and its contract is an exception: what re
 """
 
 from srup import keys as roles
-from srup import p256, port, wire
+from srup import port, wire
 from srup.errors import BadSignature, Malformed, Throttled, WrongTarget
 from srup.limits import BAD_SIGNATURE_PAUSE, BAD_SIGNATURES
 
 # What the authority key signs; every other frame to a device is the command key's.
-_AUTHORITY_DATA = (b"keys", b"clock")
+_AUTHORITY_DATA = (b"keys", b"clock", b"settings")
 
 _TO_DEVICE = (
     wire.INITIATE,
@@ -53,18 +53,23 @@ def signed_digest(unverified):
     return hashed.digest()
 
 
-def check_signature(public_key, digest, signature):
-    """Raise BadSignature unless this low-S signature (64 bytes) over `digest` is `public_key`'s."""
+def check_signature(public_key, digest, signature, table=None):
+    """Raise BadSignature unless this low-S signature (64 bytes) over `digest` is `public_key`'s. table: Keys.table of it."""
+    from srup import p256  # now: it may have been let go meanwhile
+
     if len(signature) != 64 or not p256.is_low_s(signature):
         raise BadSignature("not a low-S signature of 64 bytes")
-    p256.verify(public_key, digest, signature)
+    p256.verify(public_key, digest, signature, table)
 
 
-def signer(candidates, digest, signature):
-    """The key_id of the candidate, [(key_id, public_key)], that made the signature. Raises BadSignature if none did."""
+def signer(candidates, digest, signature, table=lambda public_key: None):
+    """The key_id of the candidate, [(key_id, public_key)], that made the signature. Raises BadSignature if none did.
+
+    table: Keys.table, for keys that sign often.
+    """
     for key_id, public_key in candidates:
         try:
-            check_signature(public_key, digest, signature)
+            check_signature(public_key, digest, signature, table(public_key))
             return key_id
         except BadSignature:
             pass  # the next key may be the one
@@ -96,7 +101,9 @@ class Auth:
             raise WrongTarget("for another device")
         self._throttle()  # step 3
         try:
-            key_id = signer(self._keys.of(role_for(unverified)), signed_digest(unverified), unverified.signature)
+            role = role_for(unverified)
+            table = (self._keys.table,) if role == roles.COMMAND else ()
+            key_id = signer(self._keys.of(role), signed_digest(unverified), unverified.signature, *table)
         except BadSignature:
             self._bad += 1
             self._bad_at = port.ticks_ms()

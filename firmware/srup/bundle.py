@@ -1,13 +1,10 @@
-"""The bundle (.srup): what a board installs. Read here by device and host tools alike; written by the host tools.
+"""The bundle (.srup): what a board installs (docs/bundle.md). Its header, manifest and paths, for device and host tools alike.
 
-    "SRUP" 0x01 | L16 release signature | L32 manifest | manifest (JSON) | body          lengths big-endian
+    "SRUP" 0x02 | L16 release signature | L32 manifest | manifest (JSON) | body          lengths big-endian
 
-The release signature, 64 bytes, is over "SRUP" 0x01 | L32 manifest | manifest. The manifest binds the body by its SHA-256.
-The body is a record for each file, in the ascending order of their paths as bytes:
-
-    op 0x01 (put) | L16 path (UTF-8) | L32 size | the file
-
-The index, which both sides compute and nobody sends, has a line for each file, in the same order:
+The release signature, 64 bytes, is over "SRUP" 0x02 | L32 manifest | manifest. The manifest binds the body by its SHA-256;
+`srup.records` reads what is in it. The index, which both sides compute and nobody sends, has a line for each file, in the
+ascending order of their paths as bytes:
 
     <sha256 hex> <size> <path>\\n
 
@@ -23,10 +20,11 @@ from srup.errors import UpdateFailed
 from srup.limits import const
 from srup.status import UPDATE_FAIL_BUNDLE
 
-MAGIC = b"SRUP\x01"
-PUT = const(0x01)
+MAGIC = b"SRUP\x02"
+SEALED = b"SRUP\x03"  # of a sealed one: `srup.sealed`
+KINDS = ("app", "data", "firmware", "romfs", "set")
+IMAGES = ("firmware", "romfs")  # one image each, and no paths
 
-_INDEX_LINE = const(67)  # digest, two spaces and the line's end
 _LOWER = "abcdefghijklmnopqrstuvwxyz"
 _DIGITS = "0123456789"
 _WORD = _LOWER + _LOWER.upper() + _DIGITS + "._-"
@@ -54,6 +52,12 @@ class Bundle:
         return self._manifest
 
 
+def is_sealed(path):
+    """True if the file begins as a sealed bundle does."""
+    with open(path, "rb") as file:
+        return file.read(len(SEALED)) == SEALED
+
+
 def open_bundle(file):
     """Read a binary file as far as its body -> Bundle. Only lengths are looked at."""
     if _exactly(file, 5) != MAGIC:
@@ -66,47 +70,6 @@ def open_bundle(file):
         raise _bad("manifest of %d bytes" % size)
     manifest = _exactly(file, size)
     return Bundle(manifest, signature, len(MAGIC) + 2 + limits.SIGNATURE + 4 + size)
-
-
-def records(file, manifest):
-    """Generator of (path, size, file), the file standing at that many bytes of data, of which the consumer reads any.
-
-    file: binary and seekable, standing at the body. Paths, order, counts and sizes are checked on the way, and at the
-    end that the manifest told the truth about them.
-    """
-    at = file.tell()
-    end = at + manifest["body_size"]
-    files = total = index = 0
-    last = b""
-    while at < end:
-        path, size = _record_head(file)
-        at += 7 + len(path) + size
-        if at > end:
-            raise _bad("a record longer than the body")
-        if path <= last:
-            raise _bad("paths out of order")
-        last = path
-        files += 1
-        total += size
-        index += _INDEX_LINE + len(str(size)) + len(path)
-        if files > limits.FILES or index > limits.INDEX:
-            raise _bad("too many files")
-        yield _text(path), size, file
-        file.seek(at)
-    if file.read(1):
-        raise _bad("bytes after the body")
-    if (files, total) != (manifest["files"], manifest["size"]):
-        raise _bad("the manifest counts other files")
-
-
-def _record_head(file):
-    """(path as bytes, size)"""
-    op, length = struct.unpack(">BH", _exactly(file, 3))
-    if op != PUT or length > limits.PATH:
-        raise _bad("not a record")
-    path = _exactly(file, length)
-    check_path(_text(path))
-    return path, struct.unpack(">I", _exactly(file, 4))[0]
 
 
 def index_line(digest_hex, size, path):
@@ -140,7 +103,20 @@ def check_manifest(data):
             raise _bad("manifest: " + key)
     if encode_manifest(manifest) != data:  # what JSON readers disagree about ends here: repeated keys, escapes, spaces
         raise _bad("manifest is not in canonical form")
+    _check_together(manifest)
     return manifest
+
+
+def _check_together(manifest):
+    """What values ask of each other."""
+    if manifest["encoding"]:
+        fits = 9 <= manifest["window"] <= 15  # what zlib makes, and RFC 1951 knows
+    else:
+        fits = manifest["window"] == 0 and manifest["expanded"] == manifest["body_size"]
+    if not fits:
+        raise _bad("manifest: window")
+    if manifest["kind"] in IMAGES and manifest["files"] != 1:
+        raise _bad("manifest: files")
 
 
 def encode_manifest(manifest):
@@ -182,23 +158,42 @@ def _is_mpy(value):
     return value == "" or (_is_text(value, _DIGITS + ".", 3, 8) and value.count(".") == 1)
 
 
+def _is_minimum(value):
+    """A version to compare: numbers with dots between, or "" for any."""
+    return value == "" or (_is_text(value, _DIGITS + ".", 1, 16) and all(value.split(".")))
+
+
 def _is_kind(value):
-    return value == "app"
+    return value in KINDS
+
+
+def _is_base(value):
+    return value == "" or _is_digest(value)
+
+
+def _is_encoding(value):
+    return value in ("", "deflate")
 
 
 # What a manifest says, in the order of its keys, and the form of each
 FIELDS = (
+    ("agent", _is_minimum),  # the oldest agent that it runs with
+    ("base", _is_base),  # tree of what its delta applies to; "" for all of it
     ("boards", _are_boards),  # [] = any
-    ("body", _is_digest),  # SHA-256 of the body
-    ("body_size", _is_count),  # bytes
+    ("body", _is_digest),  # SHA-256 of the body, as served
+    ("body_size", _is_count),  # bytes, as served
     ("counter", _is_count),  # security counter
+    ("encoding", _is_encoding),  # of the body
+    ("expanded", _is_count),  # bytes of the body, decoded
     ("files", _is_count),
     ("kind", _is_kind),
+    ("micropython", _is_minimum),  # the oldest MicroPython that it runs with
     ("mpy", _is_mpy),  # version of its .mpy files, "" when it has none
     ("name", _is_name),
     ("size", _is_count),  # bytes of all files
-    ("tree", _is_digest),  # SHA-256 of the index
+    ("tree", _is_digest),  # SHA-256 of the index; of an image: of itself
     ("version", _is_version),
+    ("window", _is_count),  # deflate's, as a power of two; 0 without
 )
 
 
@@ -207,13 +202,6 @@ def _exactly(file, size):
     if len(data) != size:
         raise _bad("ends too early")
     return data
-
-
-def _text(path):
-    try:
-        return str(path, "utf-8")
-    except UnicodeError:
-        raise _bad("path is not UTF-8")
 
 
 def _bad(why):

@@ -1,7 +1,7 @@
 """What time it is, as far as the device can know (protocol.md, section 2, Clock). Milliseconds since 1970.
 
 The floor is the newest authenticated token's time and the time the device was provisioned, kept in flash. The clock
-itself (NTP) lives in RAM and never moves the floor.
+itself (NTP) lives in RAM and never moves the floor; nor does it go where the floor says that it can't be.
 """
 
 from srup import limits, port, status, tokens
@@ -11,15 +11,22 @@ _FLOOR = b"C"
 
 
 class Clock:
+    """store: Store, or whatever else has its `get`; another may take its place at any time · provisioned: milliseconds"""
+
     def __init__(self, store, provisioned):
-        self._store = store
+        self.store = store
         self._provisioned = provisioned
         self._at_floor = True
+        self.in_doubt = False  # TLS has failed since the clock was set: it is worth asking again
 
     def floor(self):
         """The earliest that it can be."""
-        stored = self._store.get(_FLOOR)
+        stored = self.store.get(_FLOOR)
         return max(self._provisioned, int.from_bytes(stored, "big") if stored else 0)
+
+    def keep_floor(self):
+        """The store goes; its floor stays."""
+        self.store = {_FLOOR: self.store.get(_FLOOR)}
 
     def now(self):
         """The best guess: the clock where it is set, else the floor."""
@@ -42,6 +49,17 @@ class Clock:
         then = min(tokens.milliseconds(token), floor + limits.FLOOR_STEP)
         return {_FLOOR: then.to_bytes(6, "big")} if then > floor else {}
 
+    def learn(self, ms):
+        """An NTP server says that it is `ms`. False, and nothing changes, where that is before the floor or, as with tokens,
+        more than 400 days after it: else who forges an NTP answer could have a token accepted that locks all later ones out.
+        """
+        floor = self.floor()
+        if not floor - limits.AHEAD <= ms <= floor + limits.AHEAD_UNSET:
+            return False
+        port.set_clock(ms, True)
+        self.in_doubt = False
+        return True
+
     def start(self):
         """Give TLS a sane date where nobody has set the clock: the floor."""
         if not port.clock_is_set():
@@ -54,6 +72,7 @@ class Clock:
         True where the clock has changed, and it is worth another try.
         """
         if port.clock_is_set():
+            self.in_doubt = True
             return False
         self._at_floor = not self._at_floor
         port.set_clock(self.floor() if self._at_floor else self._provisioned)

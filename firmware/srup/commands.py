@@ -1,11 +1,13 @@
 """Step 6 of protocol.md, section 2: the values of a command are judged now, and acted on; each is answered once."""
 
 from srup import port, reply, status, update, wire
+from srup.errors import Refused
 from srup.limits import const
 
 # Actions (protocol.md)
 _REBOOT = const(0x01)
 _SET_MODE = const(0x06)
+_REVERT = const(0x08)
 _CANCEL = const(0x09)
 _APPLICATION = const(0x80)  # and above
 
@@ -85,6 +87,8 @@ class Commands:
         name, value = command.element("name"), command.element("value")
         if name == b"confirm":
             self._confirm(command, value)
+        elif name == b"settings":
+            self._try(command, self._updater.take_settings)
         else:
             known = name.startswith(b"app.") and all(sign in _NAME for sign in name)
             taken = known and self._hooks.call("data", name.decode(), value)
@@ -92,11 +96,22 @@ class Commands:
 
     def _confirm(self, command, token):
         if self._updater.confirm(command, token, _closing(command, status.DATA_SUCCESS)):
-            port.arm(0)
+            port.watch()  # no deadline any more
             self._take_up_initiates()
         else:
             already = self._outbox.latest(token) == status.ACTIVATE_SUCCESS
             self._close(command, status.DATA_SUCCESS if already else status.DATA_UNKNOWN)
+
+    def _try(self, command, begin):
+        """What begins a trial is answered by what becomes of that; where it does not begin, at once."""
+        changes = command.done()
+        changes[b"S" + command.token] = None  # taken up after a cut, it was answered as failed until now
+        try:
+            if not begin(command, changes):
+                self._fail(command)
+        except Refused as refusal:
+            self._log(str(refusal))
+            self._close(command, refusal.status)
 
     def _action(self, command):
         action, parameters = command.element("action"), command.element("parameters")
@@ -106,6 +121,8 @@ class Commands:
         elif action == _CANCEL:
             if not self._updater.cancel(command, parameters, _closing(command, status.ACTION_SUCCESS)):
                 self._fail(command)
+        elif action == _REVERT:
+            self._try(command, self._updater.revert)
         elif action == _SET_MODE:
             self._close(command, _outcome(self._hooks.call("mode", _text(parameters))))
         elif action >= _APPLICATION:

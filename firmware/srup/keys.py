@@ -5,7 +5,7 @@ Trusted keys live in the store, so that a change of keys and the token that orde
     "K" role key_id -> public key          "F" key_id -> the lowest token this key may use is above this one
 """
 
-from srup import p256, port
+from srup import port
 from srup.errors import InvalidKey, Refused, StorageError
 from srup.limits import KEYS_PER_ROLE, const
 
@@ -27,6 +27,8 @@ def install(store, role, public_key, token, own=b""):
     own: the device's public key, which no server key may equal. Raises InvalidKey for what is not a key, for a key that
     has a role already, and for a fifth of one role.
     """
+    from srup import p256
+
     p256.check_public_key(public_key)
     identity = key_id(public_key)
     if role not in ROLES:
@@ -60,6 +62,8 @@ def create_device_key(path, host_bytes):
 
 def _candidate(host_bytes):
     """(private, public) from fresh randomness; drawn again where it is not in [1, n-1] (FIPS 186-5, A.2.2)."""
+    from srup import p256
+
     while True:
         private = port.sha256(port.random(32) + host_bytes + port.unique_id()).digest()
         try:
@@ -77,11 +81,23 @@ def _read(path):
 
 
 class Keys:
-    """The trusted keys of `store` and the device's own pair from `path` (32 bytes)."""
+    """The trusted keys of `store` and the device's own pair from `path` (32 bytes).
 
-    def __init__(self, store, path):
+    tables: the folder for what is prepared of keys, see srup.p256.keep_tables; in_memory: as there.
+    """
+
+    def __init__(self, store, path, tables="", in_memory=False):
         self._store = store
         self._path = path
+        self._kept = tables, in_memory
+
+    def _p256(self):
+        """The module, imported now, for it may have been let go meanwhile."""
+        from srup import p256
+
+        if not p256.keeps_tables():
+            p256.keep_tables(*self._kept)
+        return p256
 
     def of(self, role):
         """[(key_id, public_key)] of a role."""
@@ -91,12 +107,19 @@ class Keys:
         """The token that this key's tokens must exceed, for every target."""
         return self._store.get(b"F" + identity) or b"\xff" * 16
 
+    def table(self, public_key):
+        """What makes it faster to verify signatures of this key. None where there is nothing, or the flash is full."""
+        try:
+            return self._p256().table(public_key)
+        except (OSError, StorageError):
+            return None
+
     def sign(self, digest):
         """The device's signature (64 bytes, low-S) over a SHA-256 digest."""
         try:
-            return p256.sign(_read(self._path), digest, port.random)
+            return self._p256().sign(_read(self._path), digest, port.random)
         except port.StuckRandom:  # it only masks the arithmetic: RFC 6979 needs none, and the device is to stay heard
-            return p256.sign(_read(self._path), digest)
+            return self._p256().sign(_read(self._path), digest)
 
     def public_key(self):
-        return p256.public_key(_read(self._path))
+        return self._p256().public_key(_read(self._path))

@@ -21,6 +21,7 @@ VALUE = const(700)
 PARAMETERS = const(192)
 DESCRIPTION = const(128)
 SETTINGS = const(700)
+SETTINGS_FILE = const(4096)  # what they have become, with the CAs
 
 # Trust
 KEYS_PER_ROLE = const(4)
@@ -35,6 +36,11 @@ FLOOR_STEP = const(30 * 86_400_000)
 ACTIVATE_WITHIN = const(7 * 86_400_000)
 REFUSAL_PAUSE = const(60_000)  # refusals of step 4 are answered at most once in this time
 TRANSACTIONS = const(8)  # latest transactions remembered with their last status
+NTP_PERIOD = const(86_400_000)
+NTP_TIMEOUT = const(5000)
+NTP_RETRY = const(16_000)  # no client may ask more often (RFC 4330, section 10); doubled with each failure
+NTP_RETRY_MOST = const(3_600_000)
+NTP_DOUBT = const(60_000)  # before the clock is asked about again where TLS failed on it
 
 # The download
 CHUNK = const(2048)  # the one preallocated buffer
@@ -53,6 +59,8 @@ PATH = const(96)
 PATH_DEPTH = const(6)
 FILES = const(256)
 INDEX = const(16_384)
+RECIPIENTS = const(32)  # of a sealed bundle
+WINDOW = const(12)  # of deflate, as a power of two: 4 KB of heap while a bundle is unpacked
 
 # Messages
 SEND_BUFFER = const(4096)
@@ -64,9 +72,14 @@ RESEND = const(20_000)
 RECONNECT_PAUSE = const(1000)
 RECONNECT_PAUSE_MOST = const(60_000)
 
+# Memory
+LINGER = const(10_000)  # the road stays so long; also, after ten bad signatures a new start means at most one a second
+STARVED = const(6)  # rounds in a row that fail for want of memory, a longer pause after each
+
 # Stopping and trial
 STOP_HOOK_S = const(10)
 REACHABLE = const(60_000)  # after each start the agent is on the network so long, whatever becomes of the application
 TRIAL_BOOTS = const(3)
 TRIAL_S = const(300)
 TRIAL_RETRIES = const(3)
+NOTE = const(120)  # signs of what the boot part found amiss, in the inventory

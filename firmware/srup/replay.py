@@ -5,12 +5,13 @@ What is kept in the store:
     "T" key_id target -> highest accepted token of that key for that target
     "X" SHA-256 of the frame -> state | type | key_id | token | target | frame while it is RECEIVED
     "S" token -> latest status | 1 while its RESPONSE has not been acknowledged        (module reply)
+    "L" -> how often records of the store were lost (1 byte), the highest tokens perhaps among them
 
 `admit` writes token, frame and RECEIVED in one atomic record before it returns, and so before the transport
 acknowledges: a power cut neither repeats a command nor swallows it.
 """
 
-from srup import limits, status, tokens, wire
+from srup import limits, port, status, tokens, wire
 from srup.auth import Authenticated
 from srup.errors import Malformed, Refused, Repeated
 from srup.limits import const
@@ -55,6 +56,25 @@ class Replay:
         self._clock = clock
         self._staged = staged
         self._under_way = under_way
+        if store.damaged:
+            self._after_loss()
+
+    def _after_loss(self):
+        """What was accepted may be forgotten: no key is good any more for a token that may have been accepted.
+
+        That is certain where the clock is set. Where it is not, the newest that is known must do.
+        """
+        newest = max([tokens.first_at(self._clock.floor())] + [token for _, token in self._store.items(b"T")])
+        if port.clock_is_set():
+            newest = max(newest, tokens.first_at(port.now_ms() + limits.AHEAD))
+        changes = {b"L": bytes((min(255, self.losses() + 1),))}
+        for entry, floor in self._store.items(b"F"):
+            changes[entry] = max(floor, newest)
+        self._store.put(changes)
+
+    def losses(self):
+        """How often records of the store were lost."""
+        return (self._store.get(b"L") or b"\0")[0]
 
     def admit(self, authenticated):
         """Authenticated -> Command, recorded. Raises Repeated, Refused (with the status to answer) or StorageError."""

@@ -14,16 +14,15 @@ def answer(token, status):
 
 
 class Outbox:
-    """store: Store · keys: Keys."""
+    """store: Store · keys: Keys · refused: what was remembered of the latest refusals, and will be."""
 
-    def __init__(self, store, keys):
+    def __init__(self, store, keys, refused):
         self._store = store
         self._keys = keys
         self._in_flight = None  # (token, status, handle, since): one at a time
         self._again = []  # tokens whose latest RESPONSE is to be sent once more
         self._refusal = None  # (token, status)
-        self._refused_at = None
-        self._refused = []  # tokens of the latest refusals
+        self._refused = refused  # [(token, ticks_ms)], the latest first
 
     def latest(self, token):
         """The latest status of this token, or None."""
@@ -37,11 +36,10 @@ class Outbox:
 
     def refuse(self, token, status):
         """Answer a frame refused in step 4: once per token, at most once a minute (REFUSAL_PAUSE)."""
-        recent = self._refused_at is not None and port.within(limits.REFUSAL_PAUSE, self._refused_at)
-        if recent or token in self._refused:
+        recent = self._refused and port.within(limits.REFUSAL_PAUSE, self._refused[0][1])
+        if recent or any(token == other for other, _ in self._refused):
             return
-        self._refused_at = port.ticks_ms()
-        self._refused = [token] + self._refused[: limits.OUTBOX - 1]
+        self._refused[:] = [(token, port.ticks_ms())] + self._refused[: limits.OUTBOX - 1]
         self._refusal = token, status
 
     def pump(self, send):

@@ -145,7 +145,7 @@ class Transport:
     def poll(self):
         """Move the connection on by one step. Returns (topic, payload) of a message for the agent, or None.
 
-        The message stays in the buffer, and nothing further is read, until `acknowledge`.
+        The message stays in the buffer, and is returned each time, and nothing further is read, until `acknowledge`.
         """
         try:
             return self._step()
@@ -160,14 +160,16 @@ class Transport:
             self._tls_failed()
         if self._link:
             self._link.close()
-        self._link = self._held = None
+        self._link = self._held = self._message = None
         self._phase = _DOWN
         self.acknowledged.clear()
         self._pause = min(max(2 * self._pause, limits.RECONNECT_PAUSE), limits.RECONNECT_PAUSE_MOST)
         self._dropped_at = port.ticks_ms()
 
     def close(self):
-        """Say goodbye: the broker publishes no last will."""
+        """Say goodbye: the broker publishes no last will. Nothing where there is no connection."""
+        if self._phase == _DOWN:
+            return
         try:
             if self.up:
                 self.publish(self._state_topic, b"offline", True, 1)
@@ -207,7 +209,7 @@ class Transport:
     def _talk(self):
         self._link.flush()
         if self._held is not None:
-            return None
+            return self._message
         while self._read_some():
             if self._whole():
                 return self._handle()
@@ -227,7 +229,7 @@ class Transport:
     # packets (MQTT 3.1.1, section 2)
 
     def _begin_packet(self):
-        self._held = None
+        self._held = self._message = None
         self._got = 0  # bytes of this packet so far
         self._size = None  # header and body, once the length is known
         self._heard = port.ticks_ms()
@@ -300,7 +302,8 @@ class Transport:
     def _deliver(self, topic, payload):
         callback = self._topics.get(topic)
         if callback is None and topic in self._topics:
-            return topic, payload
+            self._message = topic, payload
+            return self._message
         try:
             if callback:
                 callback(topic, bytes(payload))

@@ -1,4 +1,4 @@
-"""Step 7, the half that knows files: the body of a bundle into a folder, each file read back.
+"""Step 7, the half that knows files: the body of a bundle into a folder, each file read back; or the image that it is.
 
 Everything here is a generator that yields after each chunk, file or record, so that whoever drives it stays responsive, and
 works through one preallocated buffer. OSError passes through; what is wrong otherwise is UpdateFailed.
@@ -7,17 +7,21 @@ works through one preallocated buffer. OSError passes through; what is wrong oth
 import os
 from binascii import hexlify
 
-from srup import bundle, limits, port
+from srup import bundle, limits, port, records
 from srup.errors import UpdateFailed
 from srup.limits import const
+from srup.paths import exists
 from srup.status import UPDATE_FAIL_BUNDLE, UPDATE_FAIL_STORAGE
 from srup_boot.slot import is_folder
 
 _OWN_FILES = const(3)  # of the slot: .index, .signature and .manifest
+_WORDS = const(16)
+_ENTRY = const(256)  # bytes: a name and a few words; and a folder's blocks may be half empty
 
 
 class Unpacker:
-    """Where `file` is an argument, it is a bundle, binary, that stands at its body."""
+    """Where `file` is an argument, it is a bundle, binary, that stands at its body; `base` is the folder of the slot that a
+    delta applies to."""
 
     def __init__(self):
         self._buffer = memoryview(bytearray(limits.CHUNK))
@@ -31,32 +35,52 @@ class Unpacker:
         if _hex(digest) != manifest["body"]:
             raise UpdateFailed(UPDATE_FAIL_BUNDLE, "the body is another one")
 
-    def measure(self, file, manifest, block):
+    def measure(self, file, manifest, base, block):
         """Returns how many blocks of so many bytes the files may take; each record is checked on the way.
 
-        A file takes its blocks and up to two more (rounding, and the file system's own words); a folder takes two.
+        A file takes its blocks, of which each begins with some words of littlefs, and an entry in its folder; a folder takes a
+        pair of blocks for so many entries.
         """
         need = 2 * _OWN_FILES + limits.INDEX // block
-        last = ""
-        for path, size, _ in bundle.records(file, manifest):
-            need += size // block + 2 + 2 * _new_folders(path, last)
-            last = path
+        files, last = 0, ""
+        for found in _records(file, manifest, base):
+            if found:
+                path, size, _ = found
+                need += size // (block - _WORDS) + 1 + 2 * _new_folders(path, last)
+                files, last = files + 1, path
             yield
-        return need
+        return need + 2 * (files * _ENTRY // block)
 
-    def unpack(self, file, manifest, folder):
+    def unpack(self, file, manifest, base, folder):
         """Store every file, and the index of what was stored, which is to be the one that the manifest means."""
         tree = port.sha256()
         with open(folder + "/.index.new", "wb") as index:
-            for path, size, data in bundle.records(file, manifest):
-                digest = yield from self._store(data, size, folder, path)
+            for path, size, source in _records(file, manifest, base):
+                digest = yield from self._store(source, size, folder, path)
                 line = bundle.index_line(digest, size, path)
                 index.write(line)
                 tree.update(line)
         tree = _hex(tree)
-        if tree != manifest["tree"]:
-            raise UpdateFailed(UPDATE_FAIL_BUNDLE, "the manifest means other files")
+        _check_result(tree, manifest)
         yield from self._put_in_place(folder + "/.index", tree)
+
+    def image(self, file, manifest, old=None):
+        """Generator of the image that the body is, or that it makes of the one that runs, in chunks (memoryview).
+
+        old: the running image, with readinto and seek, for a delta. Raises UpdateFailed at its end unless it was the one that
+        the manifest means.
+        """
+        body = source = records.Body(file, manifest)
+        if manifest["base"]:
+            from srup.patch import Patch
+
+            source = Patch(body, body.left, old, manifest["size"])
+        digest = port.sha256()
+        for chunk in self._chunks(source, manifest["size"]):
+            digest.update(chunk)
+            yield chunk
+        body.end()
+        _check_result(_hex(digest), manifest)
 
     def write(self, path, data):
         """Store a small file, bytes, all at once: it is there whole, or not at all."""
@@ -64,17 +88,19 @@ class Unpacker:
             file.write(data)
         yield from self._put_in_place(path, _hex(port.sha256(data)))
 
-    def _store(self, data, size, folder, path):
+    def _store(self, source, size, folder, path):
         """One file, hashed as it comes; returns its SHA-256 in hex."""
         _make_folders(folder, path)
         path = folder + "/" + path
         digest = port.sha256()
         with open(path, "wb") as out:
-            for chunk in self._chunks(data, size):
+            for chunk in self._chunks(source, size):
                 out.write(chunk)
                 digest.update(chunk)
                 yield
         digest = _hex(digest)
+        if source.digest not in (None, digest):
+            raise UpdateFailed(UPDATE_FAIL_STORAGE, "the slot that runs is damaged: " + path)
         yield from self._read_back(path, digest)
         return digest
 
@@ -101,25 +127,21 @@ class Unpacker:
             size -= count
 
 
-def exists(path):
-    """True if there is a file or a folder."""
+def _records(file, manifest, base):
+    """Generator: as `records.records`."""
+    slot = records.Base(base) if manifest["base"] else None
     try:
-        os.stat(path)
-        return True
-    except OSError:
-        return False
+        yield from records.records(records.Body(file, manifest), manifest, slot)
+    finally:
+        if slot:
+            slot.close()
 
 
-def empty(folder):
-    """Generator: remove all that is in a folder."""
-    for name in os.listdir(folder):
-        path = folder + "/" + name
-        if is_folder(path):
-            yield from empty(path)
-            os.rmdir(path)
-        else:
-            os.remove(path)
-        yield
+def _check_result(tree, manifest):
+    if tree != manifest["tree"]:
+        # The body is the one that was signed: then the base is not what it was.
+        whose = UPDATE_FAIL_STORAGE if manifest["base"] else UPDATE_FAIL_BUNDLE
+        raise UpdateFailed(whose, "the manifest means other files")
 
 
 def _make_folders(folder, path):

@@ -9,6 +9,9 @@ finds itself (RESUMED, TRIAL_..., UNCARRIED) and the table goes on from there.
 Where a trial is not confirmed in time the release may be at fault, or the network. DOUBT asks: if the old software reaches
 the server, it was the release (reverted, for good); if it can't either, it was the network, and the update is kept (WAITING)
 and tried again once there is a connection, a bounded number of times.
+
+The previous version, run again by ACTION REVERT, and new settings are such transactions too, with nothing to fetch: named by
+their command's token, tried, and confirmed or reverted in the same way.
 """
 
 from srup import status
@@ -26,6 +29,9 @@ WAITING = const(5)
 # Events
 INITIATE = "INITIATE"  # a Command
 ACTIVATE = "ACTIVATE"  # a Command
+HAND_OVER = "HAND_OVER"  # a Command: ACTIVATE, where what is staged is data, which the application takes or not
+REVERT = "REVERT"  # a Command: ACTION REVERT, where there is a previous version to run again
+SETTINGS = "SETTINGS"  # a Command: DATA `settings`, stored beside those that hold
 CONFIRM = "CONFIRM"  # a Command: DATA `confirm` for the transaction
 CANCEL = "CANCEL"  # a Command: ACTION CANCEL for the transaction
 RESUMED = "RESUMED"  # at boot: a download was under way
@@ -47,10 +53,11 @@ EXHAUSTED = "EXHAUSTED"  # connected, and tried often enough
 FETCH = "fetch"  # start or go on with the download
 SUPERSEDE = "supersede"  # answer SUPERSEDED under the old token
 DROP = "drop"  # forget the download; what a failed unpacking leaves is no slot
-DISCARD = "discard"  # what is in the other slot is no slot any more
-SWITCH = "switch"  # boot record: run the other slot on trial
+DISCARD = "discard"  # what was staged is no slot any more
+SWITCH = "switch"  # boot record: run the other slot, or under the new settings, on trial
 MAKE_PERMANENT = "make permanent"  # boot record: confirmed
 GO_BACK = "go back"  # boot record: reverted
+HAND = "hand over"  # give the data to the application's hook
 RESTART = "restart"  # stop hook, then hard reset
 DEFER = "defer"  # leave the INITIATE RECEIVED: it is taken up when the trial is over
 ANSWER = "answer"
@@ -64,6 +71,8 @@ def _answer(value):
 
 TRANSITIONS = {
     (IDLE, INITIATE): (FETCHING, (FETCH,)),
+    (IDLE, REVERT): (TRIAL, (SWITCH, RESTART)),
+    (IDLE, SETTINGS): (TRIAL, (SWITCH, RESTART)),
     (FETCHING, INITIATE): (FETCHING, (SUPERSEDE, FETCH)),
     (STAGED, INITIATE): (FETCHING, (SUPERSEDE, DISCARD, FETCH)),
     (TRIAL, INITIATE): (TRIAL, (DEFER,)),
@@ -75,6 +84,7 @@ TRANSITIONS = {
     (FETCHING, CANCEL): (IDLE, (_answer(status.SUPERSEDED), DROP)),
     (STAGED, CANCEL): (IDLE, (_answer(status.SUPERSEDED), DISCARD)),
     (STAGED, ACTIVATE): (TRIAL, (SWITCH, RESTART)),
+    (STAGED, HAND_OVER): (TRIAL, (HAND,)),
     (FETCHING, UNCARRIED): (IDLE, (_answer(status.UPDATE_FAIL_STORAGE), DROP)),
     (STAGED, UNCARRIED): (IDLE, (_answer(status.ACTIVATE_FAIL), DISCARD)),
     (TRIAL, UNCARRIED): (IDLE, (_answer(status.ACTIVATE_FAIL), DISCARD)),
@@ -92,14 +102,14 @@ TRANSITIONS = {
     (WAITING, CANCEL): (IDLE, (_answer(status.ACTIVATE_REVERTED), DISCARD)),
 }
 
-_COMMANDED = (INITIATE, ACTIVATE, CONFIRM, CANCEL)
+_COMMANDED = (INITIATE, ACTIVATE, HAND_OVER, REVERT, SETTINGS, CONFIRM, CANCEL)
 
 
 def step(state, event, cause=None):
     """(state, effects) after `event`, or None where the event means nothing in this state.
 
-    cause: for INITIATE, ACTIVATE, CONFIRM and CANCEL the Command that says so (anything else raises TypeError: what has not
-    come down the whole road changes nothing); for FAILED its status.
+    cause: for INITIATE, ACTIVATE, REVERT, SETTINGS, CONFIRM and CANCEL the Command that says so (anything else raises TypeError:
+    what has not come down the whole road changes nothing); for FAILED its status.
     """
     if event in _COMMANDED and not isinstance(cause, Command):
         raise TypeError("%s needs a Command" % event)

@@ -1,26 +1,34 @@
 """The update under way: carries out what the table in `update` says, with `download` and `slots`, and survives restarts.
 
-In the store: "U" -> state | token 16 | key_id 8 of the INITIATE · "I" -> digest of the file that lies in `incoming`.
+In the store: "U" -> state | token 16 | key_id 8 of the command that began it | what it brings (1 byte) ·
+"I" -> digest of the file that lies in `incoming`.
 """
 
-from srup import limits, port, reply, status, update, wire
-from srup.download import Download
+from srup import late, limits, port, reply, status, update, wire
 from srup.errors import Refused, StorageError, UpdateFailed
+from srup.limits import const
 from srup_boot import record as boot
 
-_NOBODY = bytes(24)
+# What a transaction brings
+_STAGED = const(0)  # what was fetched into the other slot
+_PREVIOUS = const(1)  # what is in the other slot from before
+_SETTINGS = const(2)
+_DATA = const(3)  # what was fetched for the application that runs
+_BEGINS = {update.INITIATE: _STAGED, update.REVERT: _PREVIOUS, update.SETTINGS: _SETTINGS}
 
 
 class Updater:
-    """One transaction at a time. restart: called for a hard reset · log: called with a line of text."""
+    """One transaction at a time. data: callable giving DataSlots · restart: called for a hard reset · log: called with a line of
+    text."""
 
-    def __init__(self, config, store, keys, clock, slots, on_trial, restart, log):
+    def __init__(self, config, store, keys, clock, slots, data, on_trial, restart, log):
         self._config = config
         self._store = store
         self._keys = keys
         self._clock = clock
         self._slots = slots
         self._on_trial = on_trial  # the slot that runs is the one on trial
+        self._data = data
         self._restart = restart
         self._log = log
         self._work = None  # the generator that fetches
@@ -29,8 +37,8 @@ class Updater:
         self._paused_at = port.ticks_ms()
         self._told_trial = False
         self._replay = None
-        entry = store.get(b"U") or bytes(1) + _NOBODY
-        self.state, self.token, self._signer = entry[0], entry[1:17], entry[17:25]
+        entry = (store.get(b"U") or bytes(25)) + bytes(1)  # an older agent left it without its last byte
+        self.state, self.token, self._signer, self._brings = entry[0], entry[1:17], entry[17:25], entry[25]
 
     def staged(self):
         """(token, key_id) of the staged update, or None: what ACTIVATE may name."""
@@ -45,6 +53,8 @@ class Updater:
 
         cause: as for `update.step` · changes: of the store, made in the same atomic record as the step.
         """
+        if event == update.ACTIVATE and self._brings == _DATA:
+            event = update.HAND_OVER
         found = update.step(self.state, event, cause)
         if found is None:
             return False
@@ -52,20 +62,23 @@ class Updater:
         changes = dict(changes or {})
         if update.SUPERSEDE in effects:
             changes.update(self._finished(status.SUPERSEDED))
-        token, signer = self.token, self._signer
-        if event == update.INITIATE and after == update.FETCHING:
-            token, signer = cause.token, cause.key_id
+        token, signer, brings, brought = self.token, self._signer, self._brings, self._brings
+        if event in _BEGINS and update.DEFER not in effects:
+            token, signer, brings = cause.token, cause.key_id, _BEGINS[event]
         if update.MAKE_PERMANENT in effects:
             self._slots.confirm()  # the record first, and only then the word
         for effect in effects:
             if effect[0] == update.ANSWER:
                 changes.update(self._finished(effect[1]))
-        changes[b"U"] = bytes((after,)) + token + signer
+        changes[b"U"] = bytes((after,)) + token + signer + bytes((brings,))
         self._store.put(changes)
-        self.state, self.token, self._signer = after, token, signer
+        self.state, self.token, self._signer, self._brings = after, token, signer, brings
         try:
             for effect in effects:
-                self._carry_out(effect)
+                if effect != update.DISCARD:
+                    self._carry_out(effect)
+                elif brought in (_STAGED, _DATA):  # what else there is lies in nobody's way
+                    self._where(brought).discard_other()
         except (Refused, StorageError, OSError) as error:  # nothing whole in the other slot; or flash would not take it
             self._log(str(error))
             self.event(update.UNCARRIED)
@@ -94,14 +107,24 @@ class Updater:
         elif effect == update.DROP:
             self._stop_work()
             self._slots.drop_incoming()
-        elif effect == update.DISCARD:
-            self._slots.discard_other()
+        elif effect == update.HAND:
+            self._data().hand_over(self.token)
+            self.event(update.TRIAL_CONFIRMED)
         elif effect == update.SWITCH:
-            self._slots.activate(self.token, self._config.trial_s, limits.TRIAL_BOOTS)
+            self._switch()
         elif effect == update.GO_BACK:
             self._go_back()
         elif effect == update.RESTART:
             self._restart()
+
+    def _where(self, brought):
+        return self._data() if brought == _DATA else self._slots
+
+    def _switch(self):
+        if self._brings == _SETTINGS:
+            self._slots.activate_settings(self.token, self._config.trial_s, limits.TRIAL_BOOTS)
+        else:
+            self._slots.activate(self.token, self._config.trial_s, limits.TRIAL_BOOTS)
 
     def _go_back(self):
         try:
@@ -152,6 +175,10 @@ class Updater:
 
     def _fetching(self):
         """Generator: download, then unpack into the other slot."""
+        late.let_go_of_p256()
+        from srup.download import Download  # only now: an update may be a year away
+
+        yield 0  # where MQTT makes room it does so now, and its 17 KB stay in one piece for the next TLS
         initiate = self._initiate()
         if initiate is None:
             raise UpdateFailed(status.UPDATE_FAIL_STORAGE, "its INITIATE is gone")
@@ -172,7 +199,8 @@ class Updater:
         )
         yield from download.run()
         self._log("downloaded %d bytes" % download.done)
-        yield from self._slots.stage(self._keys, self._config.board, port.mpy())
+        kind = yield from self._slots.stage(self._keys, self._config.board, port.mpy(), self._data)
+        self._brings = _DATA if kind == "data" else _STAGED
 
     # restarts and trials
 
@@ -186,7 +214,7 @@ class Updater:
 
     def _trial_ended(self):
         """What the boot record says of the trial that we are not on."""
-        record = self._slots.record()
+        record = self._where(self._brings).record()
         if record.token != self.token:
             return update.UNCARRIED
         if record.outcome == boot.CONFIRMED:
@@ -201,6 +229,23 @@ class Updater:
         """True if the update that `token` names is now discarded. changes: as for `event`."""
         return token == self.token and self.event(update.CANCEL, command, changes)
 
+    def revert(self, command, changes):
+        """Run the previous version again, on trial. False where an update is under way. Raises Refused where there is none, or
+        its security counter forbids it. changes: as for `event`."""
+        if self.state != update.IDLE:
+            return False
+        self._slots.check_previous()
+        return self.event(update.REVERT, command, changes)
+
+    def take_settings(self, command, changes):
+        """Try new settings. False where an update is under way. Raises Refused for what are none. changes: as for `event`."""
+        if self.state != update.IDLE:
+            return False
+        from srup.settings import store
+
+        store(self._config.root, self._slots.record().settings, command.element("value"))
+        return self.event(update.SETTINGS, command, changes)
+
     def watch(self, up, down_since, self_test):
         """Between frames: a trial that can be judged, a doubt that can be settled.
 
@@ -214,6 +259,7 @@ class Updater:
             if up:
                 self.event(update.ONLINE)
             elif not port.within(self._config.trial_s * 1000, down_since):
+                self._log("the server can't be reached from here either: it was the network")
                 self.event(update.OFFLINE)
         elif self.state == update.WAITING and up:
             self.event(update.EXHAUSTED if self._slots.record().retries >= limits.TRIAL_RETRIES else update.ONLINE)

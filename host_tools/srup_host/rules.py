@@ -26,6 +26,17 @@ UPDATE_FAILED = frozenset(
     )
 )
 
+# How what goes on trial without an update ends: ACTION REVERT, DATA `settings`. They have no other answer once they begin.
+_TRIED = frozenset(
+    (
+        status.ACTIVATE_SUCCESS,
+        status.ACTIVATE_FAIL,
+        status.ACTIVATE_REVERTED,
+        status.TRIAL_RETRY,
+        status.SUPERSEDED,
+    )
+)
+
 # What ends the wait after a frame of each type. ID_REQUEST is answered by DATA `inventory`.
 ENDS: dict[int, frozenset[int]] = {
     wire.INITIATE: UPDATE_FAILED | REFUSED | {status.UPDATE_SUCCESS},
@@ -40,28 +51,31 @@ ENDS: dict[int, frozenset[int]] = {
             status.TOKEN_EXPIRED,
         )
     ),
-    wire.ACTION: REFUSED | {status.ACTION_SUCCESS, status.ACTION_REFUSED, status.ACTION_UNKNOWN, status.ACTION_FAIL},
-    wire.DATA: REFUSED | {status.DATA_SUCCESS, status.DATA_UNKNOWN},
+    wire.ACTION: REFUSED
+    | _TRIED
+    | {status.ACTION_SUCCESS, status.ACTION_REFUSED, status.ACTION_UNKNOWN, status.ACTION_FAIL},
+    wire.DATA: REFUSED | _TRIED | {status.DATA_SUCCESS, status.DATA_UNKNOWN},
     wire.ID_REQUEST: REFUSED,
     wire.JOIN_COMMAND: REFUSED | {status.JOIN_SUCCESS, status.JOIN_REFUSED, status.JOIN_FAIL, status.ACTION_UNKNOWN},
     wire.DEREGISTER_COMMAND: REFUSED | {status.DEREGISTER_SUCCESS, status.DEREGISTER_FAIL, status.ACTION_UNKNOWN},
 }
 
 # What shows that a frame of each type has arrived: the device may be sent the next one.
-ANSWERS = ENDS | {wire.ACTIVATE: ENDS[wire.ACTIVATE] | {status.ACTIVATE_TRIAL}}
+ANSWERS = ENDS | {kind: ENDS[kind] | {status.ACTIVATE_TRIAL} for kind in (wire.ACTIVATE, wire.ACTION, wire.DATA)}
 
 _TRIAL_OVER = frozenset((status.ACTIVATE_SUCCESS, status.ACTIVATE_REVERTED, status.ACTIVATE_FAIL, status.SUPERSEDED))
 
 # type that opened the transaction: {its last status, None before the first: those that may follow}
-FORWARD: dict[int, dict[int | None, frozenset[int]]] = {
-    kind: {None: ends} for kind, ends in ENDS.items() if kind not in (wire.INITIATE, wire.ACTIVATE)
-}
-FORWARD[wire.INITIATE] = {
-    None: ENDS[wire.INITIATE],
-    status.UPDATE_SUCCESS: ANSWERS[wire.ACTIVATE],
+_TRIAL: dict[int | None, frozenset[int]] = {
     status.ACTIVATE_TRIAL: _TRIAL_OVER | {status.TRIAL_RETRY},
     status.TRIAL_RETRY: _TRIAL_OVER | {status.ACTIVATE_TRIAL},
 }
+FORWARD: dict[int, dict[int | None, frozenset[int]]] = {
+    kind: {None: answers} for kind, answers in ANSWERS.items() if kind not in (wire.INITIATE, wire.ACTIVATE)
+}
+FORWARD[wire.ACTION] |= _TRIAL
+FORWARD[wire.DATA] |= _TRIAL
+FORWARD[wire.INITIATE] = {None: ENDS[wire.INITIATE], status.UPDATE_SUCCESS: ANSWERS[wire.ACTIVATE]} | _TRIAL
 
 
 class Verdict(Enum):

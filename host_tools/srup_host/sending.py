@@ -97,7 +97,7 @@ class Sender:
     async def wait(self, device: Device, sent: Sent, seconds: float) -> Result:
         """As `follow`, for a frame that has been sent."""
         result = await self._until(device, sent, seconds)
-        if result.status == status.ACTIVATE_SUCCESS:
+        if result.status == status.ACTIVATE_SUCCESS and sent.type == wire.ACTIVATE:
             return await self._check_what_runs(device, sent)
         return result
 
@@ -120,7 +120,7 @@ class Sender:
 
     def _on_trial(self, device: Device, sent: Sent) -> bytes | None:
         """The token of the update, if it has asked to be confirmed before we came to listen."""
-        asked = sent.type == wire.ACTIVATE and self._ledger.transaction(device, sent.token).status
+        asked = sent.type != wire.INITIATE and self._ledger.transaction(device, sent.token).status
         return sent.token if asked == status.ACTIVATE_TRIAL else None
 
     def _result(self, device: Device, sent: Sent) -> Result | None:

@@ -300,7 +300,7 @@ def slowly(data: bytes, pause: float = 0.05) -> Any:
 
 def test_a_power_cut_in_the_download_is_resumed_from_flash(world: World) -> None:
     started(world)
-    served = world.bundle({"app.py": GOOD, "big.txt": "0123456789" * 15_000}, "2.0")
+    served = world.bundle({"app.py": GOOD, "big.txt": "0123456789" * 15_000}, "2.0", window=0)
     token = world.initiate(served, answer=slowly(served))
     while not world.peer.requests:
         time.sleep(0.01)

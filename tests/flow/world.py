@@ -38,10 +38,12 @@ def setup(agent):
 class World:
     """`with World(tmp_path) as world:` — then `world.board.start()`, `world.initiate(...)`, `world.answer()`.
 
-    broker: "amqtt" or "mosquitto" · tls: of MQTT; HTTPS always is · source: of the application in slot a
+    broker: "amqtt" or "mosquitto" · tls: of MQTT; HTTPS always is · source: of the application in slot a, None for none
     """
 
-    def __init__(self, folder: Path, broker: str = "amqtt", tls: bool = True, source: str = GOOD, **settings: Any):
+    def __init__(
+        self, folder: Path, broker: str = "amqtt", tls: bool = True, source: str | None = GOOD, **settings: Any
+    ):
         self.folder = folder
         self._kind = broker
         self._tls = tls
@@ -52,9 +54,9 @@ class World:
         self.fleet.trial_s = settings.pop("trial_s", 60)
         self.command_key = self.fleet.private_key("command")
         first = folder / "first.srup"
-        first.write_bytes(self.bundle(source, "1.0"))
-        making.make(folder / "board", self.fleet, "kitchen", application=first, **settings)
-        self.board = VirtualBoard(folder / "board")
+        if source:
+            first.write_bytes(self.bundle(source, "1.0"))
+        self.board: Any = self.make_board(first if source else None, settings)
         self.device = self.fleet.devices()[0]
         self._arrived: queue.Queue[tuple[str, bytes]] = queue.Queue()
         self._last = tokens.ZERO
@@ -62,6 +64,11 @@ class World:
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def make_board(self, application: Path | None, settings: dict[str, Any]) -> Any:
+        """The board, off, with its software, and enrolled in the fleet."""
+        making.make(self.folder / "board", self.fleet, "kitchen", application=application, **settings)
+        return VirtualBoard(self.folder / "board")
 
     def __enter__(self) -> Self:
         self.peer.__enter__()
@@ -119,6 +126,18 @@ class World:
     async def _pump(self) -> None:
         async for message in self._connection.messages:
             self._arrived.put((message.topic.value, bytes(message.payload)))  # type: ignore[arg-type]
+
+    def network_down(self) -> None:
+        """The broker is gone, and the server with it."""
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(20)
+
+    def network_up(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._ready.clear()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+        assert self._ready.wait(20), "the broker did not come up again"
 
     def publish(self, topic: str, payload: bytes) -> None:
         asyncio.run_coroutine_threadsafe(self._connection.publish(topic, payload, qos=1), self._loop).result(10)
@@ -192,10 +211,10 @@ class World:
             heard = self.answer(timeout)
         assert heard == self._expected, "\n".join(self.board.lines()[-20:])
 
-    def inventory(self) -> dict[str, Any]:
+    def inventory(self, timeout: float = 20) -> dict[str, Any]:
         self.send(self.sign(wire.ID_REQUEST, target=self.device.target, token=self.token()))
         while True:
-            unverified = wire.decode(self.heard(f"srup/{self.device.uuid}/up"))
+            unverified = wire.decode(self.heard(f"srup/{self.device.uuid}/up", timeout))
             signing.verify_frame(self.device.key, unverified)
             if unverified.type == wire.DATA and unverified.elements["name"] == b"inventory":
                 return dict(json.loads(unverified.elements["value"]))

@@ -6,6 +6,8 @@ Prints, line by line, what test_port_boards.py looks at.
 import sys
 import time as real_time
 
+from srup_boot import hw
+
 PORT, EPOCH = sys.argv[1], int(sys.argv[2])
 SECONDS_TO_2000 = 946_684_800
 
@@ -23,6 +25,9 @@ class Time:
     def ticks_ms(self):
         return self.ticks
 
+    def sleep_ms(self, ms):
+        self.ticks += ms
+
     def time_ns(self):
         return real_time.time_ns() - self.offset * 1_000_000_000
 
@@ -35,8 +40,22 @@ class Rtc:
         print("rtc", fields)
 
 
+class Uart:
+    def __init__(self, *arguments, **settings):
+        print("uart", arguments, sorted(settings.items()))
+
+
 class Machine:
     RTC = Rtc
+    UART = Uart
+
+    @staticmethod
+    def Pin(number):
+        return f"GP{number}"
+
+    @staticmethod
+    def reset():
+        print("reset")
 
     @staticmethod
     def unique_id():
@@ -61,8 +80,38 @@ class Station:
         pass
 
 
+class Ppp:
+    """As extmod/network_ppp_lwip.c of MicroPython 1.25 has it; what lwIP does meanwhile, the test says."""
+
+    INACTIVE, ACTIVE, ERROR, CONNECTING, CONNECTED = range(5)
+    EALREADY = 114
+
+    def __init__(self, stream):
+        self.state = self.INACTIVE
+        self.address = "0.0.0.0"
+        Network.ppp = self
+
+    def connect(self):
+        if self.state >= self.CONNECTING:
+            raise OSError(self.EALREADY)
+        print("call")
+        self.state = self.CONNECTING
+
+    def isconnected(self):
+        return self.state == self.CONNECTED
+
+    def ifconfig(self):
+        return self.address, "255.255.255.255", "10.64.0.1", "10.64.0.1"
+
+    def disconnect(self):
+        print("hang up")
+        if self.answers:
+            self.state = self.INACTIVE
+
+
 class Network:
     STA_IF = 0
+    PPP = Ppp
     station = Station()
 
     @classmethod
@@ -99,3 +148,29 @@ for seconds in (1010, 1021):
     print(seconds, port.network_up())
 time.ticks += 7 * 86_400_000  # asked again after a week: ticks_diff is negative then
 print("a week later", port.network_up())
+
+hw.reset = Machine.reset  # in a process it would be the process's own end
+if PORT == "rp2":
+    start = time.ticks
+    port.network_start([], {"uart": 1, "tx": 4, "rx": 5, "baudrate": 115200, "rxbuf": 4096})
+    ppp = Network.ppp
+
+    def look(what, seconds, **state):
+        for name, value in state.items():
+            setattr(ppp, name, value)
+        time.ticks = start + seconds * 1000
+        print(what, port.network_up())
+
+    look("calling", 6)
+    look("no address yet", 7, state=Ppp.CONNECTED)
+    look("up", 8, address="10.64.0.2")
+    look("the peer begins anew", 20, address="0.0.0.0")
+    look("up", 21, address="10.64.0.2")
+    look("gone", 100, state=Ppp.ERROR, address="0.0.0.0")
+    look("gone still", 103, state=Ppp.ERROR)
+    look("and still", 106)
+    look("up", 107, state=Ppp.CONNECTED, address="10.64.0.2")
+    for ppp.answers in (False, True):
+        time.ticks = 0
+        port.reset()
+        print("after", time.ticks)

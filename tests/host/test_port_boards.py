@@ -35,7 +35,7 @@ def test_random_works(lines):
 def test_wifi_tries_its_networks_in_turn_and_waits_for_none(lines):
     start = lines.index("active True")
     assert lines[start - 1] == "up False"
-    assert lines[start + 1 :] == [
+    assert lines[start + 1 : lines.index("a week later False") + 1] == [
         "connect first secret",
         "0 False",
         "19 False",
@@ -54,6 +54,31 @@ def test_wifi_tries_its_networks_in_turn_and_waits_for_none(lines):
         "1021 False",
         "connect first secret",
         "a week later False",
+    ]
+
+
+def test_ppp_is_called_again_when_it_is_lost_and_hung_up_before_a_reset():
+    lines = on_micropython.run(SCRIPT, "rp2", "1970").splitlines()
+    start = lines.index("uart (1,) [('baudrate', 115200), ('rx', 'GP5'), ('rxbuf', 4096), ('tx', 'GP4')]")
+    assert lines[start + 1 :] == [
+        "call",
+        "calling False",
+        "no address yet False",
+        "up True",
+        "the peer begins anew False",
+        "up True",
+        "call",
+        "gone False",
+        "gone still False",
+        "call",
+        "and still False",
+        "up True",
+        "hang up",
+        "reset",
+        "after 500",
+        "hang up",
+        "reset",
+        "after 0",
     ]
 
 

@@ -11,8 +11,8 @@ from srup_host.rules import Verdict
 STATUSES = sorted(value for name, value in vars(status).items() if name.isupper() and isinstance(value, int))
 
 
-def answers_of_a_device():
-    """Every sequence of statuses, up to ten, under one token that the device's TRANSITIONS can bring forth."""
+def answers_of_a_device(state):
+    """Of what has brought it into this state. Every sequence of statuses, up to ten, under one token that the device's TRANSITIONS can bring forth."""
     sequences = set()
 
     def follow(state, said, steps):
@@ -29,17 +29,29 @@ def answers_of_a_device():
             else:
                 follow(after, (*said, *told), steps + 1)
 
-    follow(update.FETCHING, (), 0)
+    follow(state, (), 0)
     return sequences
 
 
 def test_whatever_a_device_can_answer_in_its_order_moves_forward_or_was_said_before():
-    sequences = answers_of_a_device()
+    sequences = answers_of_a_device(update.FETCHING)
     assert (0x00, 0x11, 0x10) in sequences and (0x00, 0x11, 0x1D, 0x11, 0x10) in sequences
     for said in sequences:
         seen = b""
         for value in said:
             verdict = rules.judge(wire.INITIATE, seen, value)
+            assert verdict is not Verdict.CONFLICT, [hex(one) for one in said]
+            seen += bytes((value,)) * (verdict is Verdict.FORWARD)
+
+
+@pytest.mark.parametrize("kind", [wire.ACTION, wire.DATA])
+def test_a_revert_and_new_settings_move_forward_like_a_trial(kind):
+    sequences = answers_of_a_device(update.TRIAL)
+    assert (0x11, 0x10) in sequences and (0x1D, 0x11, 0x1E) in sequences
+    for said in sequences:
+        seen = b""
+        for value in said:
+            verdict = rules.judge(kind, seen, value)
             assert verdict is not Verdict.CONFLICT, [hex(one) for one in said]
             seen += bytes((value,)) * (verdict is Verdict.FORWARD)
 

@@ -2,13 +2,24 @@
 
 import hashlib
 import struct
-from binascii import hexlify
+from binascii import hexlify, unhexlify
 
 from srup import p256
 
 RELEASE = hashlib.sha256(b"the tests' release key").digest()
 PUBLIC = p256.public_key(RELEASE)
 FILES = (("app.py", b"VERSION = 1\n"), ("data/empty", b""), ("data/more/table.bin", bytes(range(256)) * 9))
+
+
+class Vectors:
+    """tests/vectors/bundles.txt, by name; each is read when it is asked for, as all of them are a lot for a board's heap."""
+
+    def __getitem__(self, name):
+        with open(__file__[: __file__.rindex("unit/")] + "vectors/bundles.txt") as file:
+            for line in file:
+                if line.startswith(name + " "):
+                    return unhexlify(line.split()[1])
+        raise KeyError(name)
 
 
 class ReleaseKeys:
@@ -27,6 +38,14 @@ def record(path, data):
     return b"\x01" + struct.pack(">H", len(path)) + path + struct.pack(">I", len(data)) + data
 
 
+def keep(path, count=1):
+    return b"\x02" + struct.pack(">H", len(path)) + path.encode() + struct.pack(">H", count)
+
+
+def patch(path, size, data):
+    return b"\x03" + struct.pack(">H", len(path)) + path.encode() + struct.pack(">II", size, len(data)) + data
+
+
 def body_of(files):
     return b"".join([record(path, data) for path, data in files])
 
@@ -35,20 +54,34 @@ def index_of(files):
     return "".join([f"{sha256_hex(data)} {len(data)} {path}\n" for path, data in files]).encode()
 
 
+def tree_of(files):
+    """SHA-256 of the index, in hex; line by line, as all of it may be a lot for a board's heap."""
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(index_of((file,)))
+    return hexlify(digest.digest()).decode()
+
+
 def manifest(files, body, changes):
     """JSON as bytes; `changes` are {key: text of its value}."""
     values = {
+        "agent": '""',
+        "base": '""',
         "boards": '["UNIX"]',
         "body": f'"{sha256_hex(body)}"',
         "body_size": len(body),
         "counter": 5,
+        "encoding": '""',
+        "expanded": len(body),
         "files": len(files),
         "kind": '"app"',
+        "micropython": '""',
         "mpy": '""',
         "name": '"demo"',
         "size": sum([len(data) for _, data in files]),
-        "tree": f'"{sha256_hex(index_of(files))}"',
+        "tree": f'"{tree_of(files)}"',
         "version": '"1.0.0+a_b"',
+        "window": 0,
     }
     values.update(changes)
     members = ",".join([f'"{key}":{values[key]}' for key in sorted(values)])
@@ -58,8 +91,8 @@ def manifest(files, body, changes):
 def sealed(manifest_bytes, body, key=RELEASE):
     """A bundle of these two parts, signed with the private key `key`."""
     lengthened = struct.pack(">I", len(manifest_bytes)) + manifest_bytes
-    signature = p256.sign(key, hashlib.sha256(b"SRUP\x01" + lengthened).digest())
-    return b"SRUP\x01\x00\x40" + signature + lengthened + body
+    signature = p256.sign(key, hashlib.sha256(b"SRUP\x02" + lengthened).digest())
+    return b"SRUP\x02\x00\x40" + signature + lengthened + body
 
 
 def build(contents=FILES, altered=None, key=RELEASE, **changes):

@@ -6,7 +6,7 @@ from binascii import hexlify
 
 MICROPYTHON = sys.implementation.name == "micropython"
 BLOCK = 512
-BLOCKS = 160
+BLOCKS = 160 if sys.platform == "linux" else 96  # a chip has no RAM for more
 _disk = [bytearray(BLOCK) for _ in range(BLOCKS)] if MICROPYTHON else []  # now, while the heap is not in pieces
 
 

@@ -4,7 +4,7 @@ import os
 import sys
 
 from srup_boot import hw, record, slot, start
-from srup_boot.record import NONE, Record
+from srup_boot.record import NONE, STARTS, Record
 from tests.unit.bundles import FILES, flipped, index_of, sha256_hex
 from tests.unit.check import raises
 from tests.unit.scratch import Scratch, read, write
@@ -19,9 +19,13 @@ class Deadline:
     def __init__(self, root):
         self._root = root
         self.armed = []
+        self.watched = False
 
     def arm(self, seconds):
         self.armed.append((seconds, record.load(self._root).boots_left, sys.path[0]))
+
+    def watch(self):
+        self.watched = True
 
 
 def fill(root, number, files=FILES):
@@ -57,6 +61,7 @@ def choose(root):
         put_first = sys.path[: len(sys.path) - len(path)]
         assert put_first == ([] if choice.slot == NONE else [slot.slot_path(root, choice.slot)])
         assert start.chosen is choice
+        assert start.hw.watched == (choice.slot != NONE and not choice.trial)  # whatever starts has a deadline
         return choice, start.hw.armed
     finally:
         sys.path[:] = path
@@ -178,6 +183,27 @@ def test_a_failed_previous_version_is_no_fallback():
     assert (state.active, state.fallback) == (0, NONE)
 
 
+def test_a_new_version_starts_with_no_crashes():
+    state = Record()
+    state.active, state.starts = 0, STARTS
+    state.begin(1, 3, 300, 9, TOKEN)
+    assert state.starts == STARTS  # should it go back, it goes back to what crashed
+    state.confirm()
+    assert (state.active, state.fallback, state.starts) == (1, 0, 0)
+
+
+def test_settings_on_trial_leave_the_slots_alone():
+    state = Record()
+    state.active, state.fallback, state.counter = 0, 1, 4
+    for confirmed, settings in ((True, 0), (False, 0), (True, 1)):
+        before = state.settings
+        state.begin(NONE, 3, 300, 4, TOKEN, settings=1 - before if before != NONE else 0)
+        assert state.on_trial() and state.trial == NONE
+        state.confirm() if confirmed else state.revert(record.UNPROVEN)
+        assert (state.settings, state.trial_settings) == (settings, NONE) and not state.on_trial()
+        assert (state.active, state.fallback, state.counter) == (0, 1, 4)
+
+
 def test_an_erased_slot_is_forgotten():
     for fields, after in (
         ((0, NONE, 1), (0, NONE, NONE)),
@@ -263,10 +289,62 @@ def test_the_active_slot_starts():
         with Scratch() as root:
             fill(root, number)
             save(root, active=number)
-            copies = read(root + "/boot1")
+            sequence = record.load(root).sequence
             choice, armed = choose(root)
             assert (choice.slot, choice.trial, choice.note, armed) == (number, False, "", [])
-            assert read(root + "/boot1") == copies and "boot0" not in os.listdir(root)  # no wear
+            assert record.load(root).sequence == sequence + 1  # its start is counted, and nothing else written
+
+
+def test_a_crash_loop_of_a_confirmed_version_ends_in_the_version_before_and_then_in_recovery():
+    with Scratch() as root:
+        fill(root, 0)
+        fill(root, 1)
+        save(root, active=0, fallback=1)
+        assert [choose(root)[0].slot for _ in range(2 * STARTS + 2)] == [0] * STARTS + [1] * STARTS + [NONE] * 2
+        assert choose(root)[0].note == "slot a: crashes; slot b: crashes"
+        sequence = record.load(root).sequence
+        choose(root)
+        assert record.load(root).sequence == sequence  # recovery wears no flash out
+
+
+def test_a_stable_minute_ends_the_count_of_crashes():
+    with Scratch() as root:
+        fill(root, 0)
+        save(root, active=0)
+        for _ in range(3):
+            assert [choose(root)[0].slot for _ in range(STARTS)] == [0] * STARTS
+            record.load(root).stable(0, root)
+            sequence = record.load(root).sequence
+            record.load(root).stable(0, root)
+            assert record.load(root).sequence == sequence
+
+
+def test_the_version_before_goes_on_running_once_it_is_stable():
+    """Else each start of the board would begin with the crashes of the active one."""
+    with Scratch() as root:
+        fill(root, 0)
+        fill(root, 1)
+        save(root, active=0, fallback=1, starts=STARTS)
+        for _ in range(STARTS + 1):
+            assert choose(root)[0].slot == 1
+            record.load(root).stable(1, root)
+
+
+def test_a_start_that_cannot_be_counted_begins_all_the_same():
+    with Scratch() as root:
+        fill(root, 0)
+        save(root, active=0)
+        os.mkdir(root + "/boot0")  # where the next copy is to be written
+        for _ in range(STARTS + 1):
+            choice, _ = choose(root)
+            assert choice.slot == 0 and "not saved" in choice.note
+
+
+def test_recovery_is_stable_without_forgiving_the_version_that_crashed():
+    with Scratch() as root:
+        save(root, active=0, starts=STARTS)
+        record.load(root).stable(NONE, root)
+        assert record.load(root).starts == STARTS
 
 
 def test_a_trial_is_counted_before_it_starts():
@@ -325,6 +403,36 @@ def test_a_trial_with_bad_contents_is_reverted():
         assert (state.trial, state.outcome, state.reason) == (NONE, record.REVERTED, record.BAD_CONTENTS)
 
 
+def test_settings_go_on_trial_under_the_active_slot():
+    with Scratch() as root:
+        fill(root, 0)
+        save(root, active=0, settings=1, trial_settings=0, boots_left=2, trial_s=300, token=TOKEN, outcome=record.TRIAL)
+        for boots_left in (1, 0):
+            choice, armed = choose(root)
+            assert (choice.slot, choice.trial, choice.settings) == (0, True, 0)
+            assert [each[:2] for each in armed] == [(300, boots_left)]
+        choice, armed = choose(root)
+        assert (choice.slot, choice.trial, choice.settings, armed) == (0, False, 1, [])
+        assert record.load(root).reason == record.UNPROVEN
+
+
+def test_settings_that_fail_do_not_count_as_crashes_of_the_slot():
+    with Scratch() as root:
+        fill(root, 0)
+        save(root, active=0, starts=STARTS - 1, trial_settings=0, boots_left=3, trial_s=300, outcome=record.TRIAL)
+        assert [choose(root)[0].slot for _ in range(4)] == [0] * 4
+        assert record.load(root).starts == STARTS
+
+
+def test_settings_go_on_trial_in_recovery_too():
+    with Scratch() as root:
+        save(root, trial_settings=0, boots_left=1, trial_s=300, outcome=record.TRIAL)
+        choice, _ = choose(root)
+        assert (choice.slot, choice.trial, choice.settings) == (NONE, True, 0)
+        choice, _ = choose(root)
+        assert (choice.slot, choice.trial, choice.settings) == (NONE, False, NONE)
+
+
 def test_a_bad_active_slot_falls_back_to_the_version_before():
     with Scratch() as root:
         os.remove(fill(root, 0) + "/data/empty")
@@ -358,7 +466,7 @@ def test_a_fault_in_choosing_is_recovery():
     if not hasattr(sys, "print_exception"):
         sys.print_exception = seen.append
     choosing, start.choose = start.choose, None
-    start.chosen = start.Choice(NONE, False, Record(), "")
+    start.chosen = start.Choice(NONE, False, Record(), "", NONE)
     try:
         import srup_boot.boot
 
@@ -442,6 +550,51 @@ def test_deadline_of_an_esp32():
     assert timer.doing == (FakeTimer.ONE_SHOT, 10_000)
     timer.fire()
     assert machine.log[4:] == [20_000, "feed", "reset"]
+
+
+class Ticking:
+    """In place of hw's machine and clock."""
+
+    def __init__(self):
+        self.now = (1 << 30) - 5000  # ticks are about to wrap round
+        self.armed = []
+
+    def __enter__(self):
+        self._real = hw._machine, hw.ticks_ms, hw.ticks_diff
+        hw._machine, hw.ticks_ms, hw.ticks_diff = self, (lambda: self.now & (1 << 30) - 1), self._diff
+        return self
+
+    def __exit__(self, *_):
+        hw.arm(0)
+        hw._machine, hw.ticks_ms, hw.ticks_diff = self._real
+
+    def _diff(self, later, earlier):
+        return (later - earlier + (1 << 29)) % (1 << 30) - (1 << 29)
+
+    def arm(self, seconds):
+        self.armed.append((self.now, seconds))
+
+
+def test_the_watchdog_is_put_off_by_feeding_before_it_is_due_and_not_at_each_feed():
+    with Ticking() as machine:
+        start_at = machine.now
+        hw.watch()
+        for _ in range(4 * hw.WATCHDOG_S):
+            machine.now += 1000
+            hw.feed()
+        times = [now for now, seconds in machine.armed if seconds == hw.WATCHDOG_S]
+        assert len(times) == len(machine.armed) <= 20 and times[0] == start_at
+        assert max([now - times[at] for at, now in enumerate(times[1:])]) < hw.WATCHDOG_S * 500
+
+
+def test_feeding_does_not_put_off_the_deadline_of_a_trial():
+    with Ticking() as machine:
+        hw.watch()
+        hw.arm(10)
+        for _ in range(2 * hw.WATCHDOG_S):
+            machine.now += 1000
+            hw.feed()
+        assert [seconds for _, seconds in machine.armed] == [hw.WATCHDOG_S, 10]
 
 
 def test_reset_and_deadline_of_a_process(tmp_path):

@@ -1,15 +1,61 @@
-"""The state log: what was put is there, and a cut at any byte leaves the table before or the table after."""
+"""The state log: what was put is there, through power cuts at any byte, flipped bits, and a file system that goes back."""
 
 import os
 
 from srup.errors import StorageError
 from srup.store import Store
+from tests.unit.bundles import flipped
 from tests.unit.check import raises
-from tests.unit.scratch import exists, folder, read, write
+from tests.unit.scratch import exists, folder, read, tree, write
+
+
+def logs():
+    """The paths of the two copies, in an empty folder."""
+    root = folder()
+    return root + "/log", root + "/copy/log"
+
+
+def image(path):
+    """{path: contents} of all files of the two copies."""
+    root = path.rsplit("/", 1)[0]
+    return {root + "/" + name: data for name, data in tree(root).items()}
+
+
+def put_back(path, files):
+    """The flash holds these files, and no others."""
+    for name in image(path):
+        if name not in files:
+            os.remove(name)
+    for name, data in files.items():
+        write(name, data)
+
+
+def copies(path):
+    """The two copies, each {what follows its name: contents}."""
+    found = {"log": {}, "copy/log": {}}
+    root = path.rsplit("/", 1)[0] + "/"
+    for name, data in image(path).items():
+        which = "copy/log" if name.startswith(root + "copy/") else "log"
+        found[which][name[len(root + which) :]] = data
+    return found["log"], found["copy/log"]
+
+
+def cuts(before, after):
+    """What a power cut between two images may leave: each file that differs, torn at any byte, in the order of the writes."""
+    state = dict(before)
+    for name in sorted([name for name in after if after[name] != before.get(name)], key=lambda name: "copy/" in name):
+        old, new = before.get(name, b""), after[name]
+        kept = len(old) if new[: len(old)] == old else 0
+        for size in range(kept, len(new)):
+            torn = dict(state)
+            torn[name] = new[:size]
+            yield torn
+        state[name] = new
+        yield dict(state)
 
 
 def test_what_was_put_is_there_after_a_restart():
-    path = folder() + "/log"
+    path, _ = logs()
     store = Store(path)
     store.put({b"a": b"1", b"b": b""})
     store.put({b"a": None, b"c": bytes(700)})
@@ -18,38 +64,147 @@ def test_what_was_put_is_there_after_a_restart():
         assert again.get(b"b") == b""
         assert again.get(b"c") == bytes(700)
         assert again.items(b"") == [(b"b", b""), (b"c", bytes(700))]
+        assert not again.damaged
 
 
-def test_a_record_cut_at_any_byte_is_all_or_nothing():
-    path = folder() + "/log"
+def test_the_copies_are_the_same_to_the_byte():
+    path, _ = logs()
     store = Store(path)
-    store.put({b"x": b"old", b"y": b"old"})
-    whole = read(path)
-    store.put({b"x": b"new", b"y": b"new"})
-    both = read(path)
-    for cut in range(len(whole), len(both) + 1):
-        write(path, both[:cut])
+    for turn in range(200):
+        store.put({b"turn": bytes((turn,)) * 90})
+        if turn % 9 == 0:
+            first, second = copies(path)
+            assert first == second and len(first) <= 1 + 8
+
+
+def test_a_restart_at_any_time_goes_on_where_it_was():
+    """With records in files of their own, just gone to the log, and just compacted."""
+    path, _ = logs()
+    for turn in range(120):
+        store = Store(path)
+        store.put({b"turn": bytes((turn,)) * 90, b"k%d" % (turn % 3): bytes((turn,))})
+        assert not store.damaged and not Store(path).damaged
+        assert Store(path).get(b"turn") == bytes((turn,)) * 90
+    assert [value for _, value in Store(path).items(b"k")] == [bytes((turn,)) for turn in (117, 118, 119)]
+
+
+def test_a_record_cut_at_any_byte_of_either_copy_is_all_or_nothing():
+    for already in (1, 8):  # records in files of their own: the next one has its file, or sends these to the log
+        path, _ = logs()
+        store = Store(path)
+        for _ in range(already):
+            store.put({b"x": b"old", b"y": b"old"})
+        before = image(path)
+        store.put({b"x": b"new", b"y": b"new"})
+        after = image(path)
+        for number, cut in enumerate(cuts(before, after)):
+            put_back(path, cut)
+            found = Store(path)
+            assert found.get(b"x") == found.get(b"y") and found.get(b"x") in (b"old", b"new") and not found.damaged
+            expected = found.get(b"x")
+            found.put({b"z": b"later"})  # what is put after a torn record is not lost behind it
+            first, second = copies(path)
+            assert first == second, number
+            assert Store(path).get(b"z") == b"later" and Store(path).get(b"x") == expected
+        assert expected == b"new"
+
+
+def test_a_cut_between_the_log_and_its_records_own_files_does_no_harm():
+    """They have gone to the log, and not all of their files are removed."""
+    path, copy = logs()
+    store = Store(path)
+    for turn in range(8):
+        store.put({b"turn": bytes((turn,))})
+    before = image(path)
+    store.put({b"turn": b"new"})
+    after = image(path)
+    for which in (path, copy):
+        mixed = dict(before)
+        mixed[path] = after[path]
+        if which == copy:
+            mixed = dict(after)
+            mixed[copy + ".3"] = before[copy + ".3"]
+        put_back(path, mixed)
+        found = Store(path)
+        assert found.get(b"turn") in (bytes((7,)), b"new") and not found.damaged
+        found.put({b"more": b"1"})
+        first, second = copies(path)
+        assert first == second and len(first) <= 1 + 8
+        assert Store(path).get(b"more") == b"1"
+
+
+def test_a_flipped_bit_in_either_copy_loses_nothing_and_is_made_good():
+    path, _ = logs()
+    store = Store(path)
+    for turn in range(10):
+        store.put({b"key": b"value", b"turn": bytes((turn,))})
+    good = image(path)
+    assert len(good) == 2 * 3
+    for name, data in good.items():
+        for bit in range(0, len(data) * 8, 3):
+            write(name, flipped(data, bit))
+            after = Store(path)
+            assert (after.get(b"key"), after.get(b"turn"), after.damaged) == (b"value", bytes((9,)), False), (name, bit)
+            if bit % 9 == 0:
+                after.put({b"more": b"1"})
+                first, second = copies(path)
+                assert first == second and Store(path).get(b"turn") == bytes((9,))
+                put_back(path, good)
+        write(name, data)
+
+
+def test_a_copy_that_the_file_system_took_back_is_not_believed():
+    for already in (1, 8, 12):
+        path, copy = logs()
+        store = Store(path)
+        for _ in range(already):
+            store.put({b"highest": b"1"})
+        before = image(path)
+        store.put({b"highest": b"2"})
+        after = image(path)
+        for victim in (path, copy):
+            mixed = {name: data for name, data in before.items() if name.startswith(victim)}
+            mixed.update({name: data for name, data in after.items() if not name.startswith(victim)})
+            put_back(path, mixed)
+            assert Store(path).get(b"highest") == b"2"
+            put_back(path, {name: data for name, data in mixed.items() if not name.startswith(victim)})
+            assert Store(path).get(b"highest") == b"2"
+            Store(path).put({})
+            assert Store(path).get(b"highest") == b"2"
+
+
+def test_a_record_lost_in_both_copies_is_told_and_costs_no_other_record():
+    path, copy = logs()
+    store = Store(path)
+    for key in (b"a", b"b", b"c"):
+        store.put({key: b"1"})
+    good = image(path)
+    after = store
+    for bit in range(0, len(good[path + ".2"]) * 8, 5):
+        put_back(path, good)
+        write(path + ".2", flipped(good[path + ".2"], bit))
+        write(copy + ".2", flipped(good[copy + ".2"], 50))
         after = Store(path)
-        expected = b"new" if cut == len(both) else b"old"
-        assert after.get(b"x") == after.get(b"y") == expected, cut
-        after.put({b"z": b"later"})  # what is put after a torn record is not lost behind it
-        assert Store(path).get(b"z") == b"later", cut
-        assert Store(path).get(b"x") == expected, cut
+        assert after.damaged, bit
+        assert (after.get(b"a"), after.get(b"b"), after.get(b"c")) == (b"1", None, b"1"), bit
+    after.put({b"told": b"1"})
+    assert not after.damaged and not Store(path).damaged
+    assert Store(path).items(b"") == [(b"a", b"1"), (b"c", b"1"), (b"told", b"1")]
 
 
-def test_a_flipped_bit_never_yields_a_value_that_was_not_put():
-    path = folder() + "/log"
-    Store(path).put({b"key": b"value"})
-    good = read(path)
-    for bit in range(len(good) * 8):
-        bad = bytearray(good)
-        bad[bit >> 3] ^= 1 << (bit & 7)
-        write(path, bad)
-        assert Store(path).get(b"key") in (None, b"value"), bit
+def test_a_copy_taken_back_beside_a_damaged_one_does_not_pass_for_all_there_was():
+    path, copy = logs()
+    store = Store(path)
+    for turn in range(3):
+        store.put({b"highest": bytes((turn,))})
+    os.remove(path + ".3")
+    os.remove(path + ".2")
+    write(copy + ".2", flipped(read(copy + ".2"), 50))
+    assert Store(path).damaged
 
 
 def test_the_log_does_not_grow_for_ever_and_compaction_keeps_the_table():
-    path = folder() + "/log"
+    path, _ = logs()
     store = Store(path)
     for turn in range(400):
         store.put({b"turn": bytes(60) + bytes((turn & 0xFF,)), b"k" + bytes((turn % 7,)): bytes((turn & 0xFF,))})
@@ -58,16 +213,30 @@ def test_the_log_does_not_grow_for_ever_and_compaction_keeps_the_table():
     assert len(Store(path).items(b"k")) == 7
 
 
-def test_a_cut_in_compaction_leaves_the_old_log():
-    path = folder() + "/log"
-    Store(path).put({b"a": b"1"})
-    write(path + ".new", b"half of a new log")
-    assert Store(path).get(b"a") == b"1"
-    assert not exists(path + ".new")
+def test_a_cut_in_compaction_leaves_a_whole_log():
+    path, copy = logs()
+    store = Store(path)
+    store.put({b"a": b"1", b"gone": b"x"})
+    store.put({b"gone": None})
+    before = image(path)
+    store._compact()
+    after = image(path)
+    assert before != after
+    half = dict(before)
+    half[path] = after[path]
+    for files in (before, half, after):
+        for leftover in (path, copy):
+            put_back(path, files)
+            write(leftover + ".new", b"half of a new log")
+            again = Store(path)
+            assert again.items(b"") == [(b"a", b"1")] and not again.damaged
+            assert not exists(leftover + ".new")
+            again.put({b"b": b"2"})
+            assert Store(path).items(b"") == [(b"a", b"1"), (b"b", b"2")]
 
 
 def test_a_record_that_is_too_long_changes_nothing():
-    path = folder() + "/log"
+    path, _ = logs()
     store = Store(path)
     raises(StorageError, store.put, {b"a": bytes(5000)})
     assert store.get(b"a") is None
@@ -75,6 +244,15 @@ def test_a_record_that_is_too_long_changes_nothing():
 
 
 def test_a_flash_that_refuses_is_reported_and_the_table_stays_as_in_flash():
-    store = Store(folder() + "/no-such-folder/log")
+    path, copy = logs()
+    store = Store(path + "/no-such-folder/log")
     raises(StorageError, store.put, {b"a": b"1"})
     assert store.get(b"a") is None
+    store = Store(path)
+    store.put({b"a": b"1"})
+    os.mkdir(copy + ".2")
+    raises(StorageError, store.put, {b"a": b"2"})
+    assert store.get(b"a") == b"1"
+    os.rmdir(copy + ".2")
+    store.put({b"b": b"3"})
+    assert Store(path).items(b"") == [(b"a", b"1"), (b"b", b"3")]

@@ -3,9 +3,10 @@
 from srup import auth, clock, keys, limits, port, replay, status, tokens, wire
 from srup.errors import BadSignature, InvalidKey, Malformed, Refused, Repeated, Throttled, WrongTarget
 from srup.store import Store
+from tests.unit.bundles import flipped
 from tests.unit.check import raises
 from tests.unit.on_board_ticks import Ticks
-from tests.unit.scratch import folder
+from tests.unit.scratch import folder, read, write
 from tests.unit.server import DEVICE, NOON, STRANGER, Key, token
 
 COMMAND, RELEASE, AUTHORITY = Key("command"), Key("release"), Key("authority")
@@ -228,6 +229,43 @@ def test_activate_comes_too_late_after_seven_days():
     board.now = NOON + limits.ACTIVATE_WITHIN + 1
     late = COMMAND.frame(wire.ACTIVATE, token=token())
     assert raises(Refused, board.receive, late).status == status.TOKEN_EXPIRED
+
+
+def flip(board, copies, number, at=20):
+    """A bit at this offset of record `number`, which has a file of its own, in the state log's first copies."""
+    for name in ("/log", "/copy/log")[:copies]:
+        path = f"{board.root}{name}.{number}"
+        write(path, flipped(read(path), at * 8 + 5))
+
+
+def test_a_flipped_bit_in_flash_does_not_reopen_the_past():
+    board = Board()
+    board.receive(COMMAND.initiate(token(NOON, 5)))
+    for at in range(0, len(read(board.root + "/log.4")), 7):  # the fourth: after those that brought the keys
+        flip(board, 1, 4, at)
+        board.restart()
+        assert raises(Refused, board.receive, COMMAND.initiate(token(NOON, 4))).status == status.TOKEN_STALE
+        raises(Repeated, board.receive, COMMAND.initiate(token(NOON, 5)))
+        assert board.replay.losses() == 0
+        flip(board, 1, 4, at)
+
+
+def test_memory_that_is_lost_in_both_copies_is_told_and_all_that_was_sent_until_then_is_refused():
+    for now, too_late in ((NOON, NOON + limits.AHEAD), (None, NOON)):
+        board = Board(now=now)
+        lost = COMMAND.initiate(token(NOON, 5))
+        board.receive(lost)
+        flip(board, 2, 4)
+        real = port.clock_is_set, port.now_ms
+        port.clock_is_set, port.now_ms = (lambda now=now: now is not None), (lambda: NOON)
+        board.restart()
+        port.clock_is_set, port.now_ms = real
+        if now:
+            assert raises(Refused, board.receive, lost).status == status.TOKEN_STALE
+        assert board.replay.losses() == 1
+        board.receive(COMMAND.initiate(token(too_late, 1)))  # the server's next ones are obeyed
+        board.restart()
+        assert board.replay.losses() == 1
 
 
 def test_old_transactions_are_forgotten_and_can_still_not_be_replayed():

@@ -57,9 +57,30 @@ def test_a_network_at_fault_is_told_from_a_release_at_fault():
 
 
 def test_only_a_command_can_start_activate_confirm_or_cancel():
-    for state, event in ((IDLE, INITIATE), (STAGED, ACTIVATE), (TRIAL, CONFIRM), (STAGED, CANCEL)):
+    for state, event in (
+        (IDLE, INITIATE),
+        (STAGED, ACTIVATE),
+        (TRIAL, CONFIRM),
+        (STAGED, CANCEL),
+        (IDLE, update.REVERT),
+        (IDLE, update.SETTINGS),
+    ):
         for impostor in (None, b"", object(), {"token": bytes(16)}):
             raises(TypeError, step, state, event, impostor)
+
+
+def test_the_previous_version_and_new_settings_are_tried_like_an_update():
+    for event in (update.REVERT, update.SETTINGS):
+        states, answers = _play(IDLE, (event, COMMAND), (HEALTHY, None), (CONFIRM, COMMAND))
+        assert states == [TRIAL, TRIAL, IDLE]
+        assert answers == [status.ACTIVATE_TRIAL, status.ACTIVATE_SUCCESS]
+        assert update.SWITCH in step(IDLE, event, COMMAND)[1]
+
+
+def test_nothing_else_is_tried_while_an_update_is_under_way():
+    for state in (FETCHING, STAGED, TRIAL, DOUBT, WAITING):
+        for event in (update.REVERT, update.SETTINGS):
+            assert step(state, event, COMMAND) is None
 
 
 def test_activate_means_something_in_state_staged_alone():

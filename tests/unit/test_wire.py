@@ -5,7 +5,7 @@ from tests.unit.check import raises
 
 def vectors():
     """{name: value} of tests/vectors/paper.txt, which says where they come from."""
-    with open(__file__[: -len("unit/test_wire.py")] + "vectors/paper.txt") as file:
+    with open(__file__.rpartition("unit/")[0] + "vectors/paper.txt") as file:
         lines = [line.split() for line in file if line.strip() and not line.startswith("#")]
     return {name: value for name, value in lines}
 

@@ -10,15 +10,22 @@
     random(n)             n random bytes. Raises StuckRandom
     unique_id()           bytes that this board has and no other
     sha256(data=b"")      a hash object: update(data), digest() once
-    network_start(wifi)   begin to connect: [{"ssid": ..., "password": ...}], in order of preference; returns at once
+    network_start(wifi, ppp=None)    begin to connect; returns at once. wifi: [{"ssid": ..., "password": ...}], in order of
+                          preference; ppp: the UART of a PPP link, which then is the network: {"uart": 0, "tx": 0, "rx": 1,
+                          "baudrate": ...} and what else machine.UART takes (RP2040 and RP2350, firmware with network.PPP)
     network_up()          True while connected; keeps trying while not, and so is to be called often
     tls_wrap(sock, hostname, authorities)    a TLS client on a connected, non-blocking socket; see below
     tls_error(error)      True if what a stream raised says that the peer can't be trusted: False for a network fault
     poll_target(stream)   what to give select.poll for it. Read until None before polling: TLS holds bytes back
-    reset() arm(seconds)  of srup_boot.hw
+    reset() arm(seconds) watch()     of srup_boot.hw
     feed()                the agent is alive: called in each of its rounds
     free_memory()         bytes of heap left after a collection
     mpy()                 the .mpy format that loads here, as "6.3"; "" where none does
+    micropython()         the version of MicroPython that runs, as (1, 25, 0)
+    aes_ecb(key)          encrypt(data, into): AES-256 of whole blocks, each for itself, which is for CTR to build on
+    inflate(file, window) a stream, readinto(buffer), of what a file holds as raw deflate (RFC 1951) with a window of 2 ** window
+                          bytes. Never reads the file beyond that. Raises EOFError where it ends too early, OSError(EINVAL) for
+                          what is no deflate, or asks for a larger window
 
 tls_wrap: authorities are DER certificates ([bytes]); the peer must show a chain to one of them, be named `hostname` and in
 its time. TLS 1.2 or newer. The handshake comes with the first write or read. The stream has read, readinto, write (each

@@ -16,7 +16,7 @@ except ImportError:
     from hashlib import sha256  # a firmware without one: micropython-lib's
 
 StuckRandom = _random.StuckRandom
-arm, reset = hw.arm, hw.reset
+arm, reset, watch, feed = hw.arm, hw.reset, hw.watch, hw.feed
 ticks_ms, ticks_add, ticks_diff = time.ticks_ms, time.ticks_add, time.ticks_diff
 
 _EPOCH = 946_684_800_000 if time.gmtime(0)[0] == 2000 else 0  # ESP32 counts from 2000, RP2040 and unix from 1970
@@ -75,5 +75,18 @@ def mpy():
     return "%d.%d" % (number & 0xFF, number >> 8 & 3) if number else ""
 
 
-def feed():
-    """No port runs a watchdog of the agent's own yet: `arm`'s deadline is a trial's, and not to be put off."""
+def micropython():
+    return sys.implementation.version[:3]
+
+
+def inflate(file, window):
+    import deflate  # here, as few updates need it; its window is taken from the heap when it is first read
+
+    gc.collect()
+    return deflate.DeflateIO(file, deflate.RAW, window)
+
+
+def aes_ecb(key):
+    import cryptolib  # here, as few updates need it
+
+    return cryptolib.aes(key, 1).encrypt

@@ -27,6 +27,9 @@ class Wifi:
             self._connect()
         return False
 
+    def close(self):
+        """A reset is coming. The radio goes with it, and access points are used to that."""
+
     def _connect(self):
         if not self._networks:
             return

@@ -1,9 +1,11 @@
 """CPython: the host tools and the tests import the device's code. The same semantics, over the standard library."""
 
 import asyncio
+import errno
 import os
 import ssl
 import time
+import zlib
 from hashlib import sha256
 
 from srup.port import _random
@@ -11,7 +13,7 @@ from srup_boot import hw
 
 BOARD = "CPYTHON"
 StuckRandom = _random.StuckRandom
-arm, reset = hw.arm, hw.reset
+arm, reset, watch, feed = hw.arm, hw.reset, hw.watch, hw.feed
 
 _PERIOD = 1 << 30  # ticks wrap round as MicroPython's do
 
@@ -48,7 +50,7 @@ def unique_id():
     return b"cpython"
 
 
-def network_start(wifi):
+def network_start(wifi, ppp=None):
     """The host is connected, or not: nothing to start."""
 
 
@@ -107,8 +109,49 @@ def mpy():
     return ""
 
 
-def feed():
-    """No watchdog here."""
+def micropython():
+    """What the device's code asks for at least."""
+    return 1, 25, 0
+
+
+def aes_ecb(key):
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes  # here, as few need it
+
+    encryptor = Cipher(algorithms.AES(key), modes.ECB()).encryptor()
+
+    def encrypt(data, into):
+        into[:] = encryptor.update(bytes(data))
+
+    return encrypt
+
+
+class Inflate:
+    """zlib's decoder with the manners of MicroPython's DeflateIO."""
+
+    def __init__(self, file, window):
+        self._file = file
+        self._decoder = zlib.decompressobj(-window)
+
+    def readinto(self, buffer):
+        found = b""
+        while not found and not self._decoder.eof:
+            found = self._decode(self._decoder.unconsumed_tail or self._file.read(512), len(buffer))
+        buffer[: len(found)] = found
+        return len(found)
+
+    def _decode(self, data, most):
+        try:
+            found = self._decoder.decompress(data, most)
+        except zlib.error as error:
+            raise OSError(errno.EINVAL, str(error)) from None
+        if not (data or found or self._decoder.eof):  # without data it may have had some left, all the same
+            raise EOFError
+        self._file.seek(-len(self._decoder.unused_data), 1)
+        return found
+
+
+def inflate(file, window):
+    return Inflate(file, window)
 
 
 random = _random.Random(os.urandom, sha256, unique_id())

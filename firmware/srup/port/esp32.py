@@ -27,7 +27,7 @@ def set_clock(ms, known=False):
     _clock_is_set = _clock_is_set or known
 
 
-def network_start(wifi):
+def network_start(wifi, ppp=None):  # no PPP here yet
     global _wifi
     _wifi = Wifi(network.WLAN(network.STA_IF), wifi)
 

@@ -1,4 +1,4 @@
-"""RP2040 and RP2350 with Wi-Fi. os.urandom is bare ring-oscillator bits, so `random` mixes and watches it."""
+"""RP2040 and RP2350, with Wi-Fi or with PPP. os.urandom is bare ring-oscillator bits, so `random` mixes and watches it."""
 
 import sys
 
@@ -7,14 +7,14 @@ import network
 
 from srup.port._common import *
 from srup.port._common import clock_ms, mixed_random, set_rtc
-from srup.port._wifi import Wifi
+from srup_boot import hw
 
 BOARD = sys.implementation._build
 unique_id = machine.unique_id
 now_ms = clock_ms
 
 _clock_is_set = False
-_wifi = None
+_network = None  # kept here, and with it its network.PPP and UART
 
 
 def clock_is_set():
@@ -27,13 +27,31 @@ def set_clock(ms, known=False):
     _clock_is_set = _clock_is_set or known
 
 
-def network_start(wifi):
-    global _wifi
-    _wifi = Wifi(network.WLAN(network.STA_IF), wifi)
+def network_start(wifi, ppp=None):
+    global _network
+    if ppp:
+        from srup.port._ppp import Ppp
+
+        # In the stubs only where stock firmware has it, which is not on this port.
+        _network = Ppp(network.PPP(_uart(**ppp)))  # pyright: ignore[reportAttributeAccessIssue]
+    elif hasattr(network, "WLAN"):
+        from srup.port._wifi import Wifi
+
+        _network = Wifi(network.WLAN(network.STA_IF), wifi)
+
+
+def _uart(uart=0, tx=0, rx=1, **settings):
+    return machine.UART(uart, tx=machine.Pin(tx), rx=machine.Pin(rx), **settings)
 
 
 def network_up():
-    return _wifi is not None and _wifi.up()
+    return _network is not None and _network.up()
+
+
+def reset():
+    if _network:
+        _network.close()
+    hw.reset()
 
 
 random = mixed_random(unique_id())

@@ -36,7 +36,7 @@ def unique_id():
     return os.getenv("SRUP_UNIQUE_ID", "unix").encode()
 
 
-def network_start(wifi):
+def network_start(wifi, ppp=None):
     """The host is connected, or not: nothing to start."""
 
 

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import srup
+from srup_host import native
 from srup_host.console import Failure
 
 OLDEST = (1, 25)
@@ -31,12 +32,18 @@ def find() -> str:
 
 def mpy() -> str:
     """The version of .mpy that it runs, as in `6.3`."""
-    return _probe(find())
+    number = _probe(find())
+    return f"{number & 0xFF}.{number >> 8 & 3}"
+
+
+def processor() -> str:
+    """For which native code can be made that it runs (srup_host.native), or ""."""
+    return native.processor(_probe(find()))
 
 
 @functools.cache
-def _probe(program: str) -> str:
-    """Its .mpy version. Raises Failure unless it can be a board."""
+def _probe(program: str) -> int:
+    """Its sys.implementation._mpy. Raises Failure unless it can be a board."""
     try:
         done = subprocess.run([program, "-c", _PROBE], capture_output=True, text=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -44,7 +51,7 @@ def _probe(program: str) -> str:
     major, minor, number = map(int, done.stdout.split()) if done.returncode == 0 else (0, 0, 0)
     if (major, minor) < OLDEST:
         raise Failure(f"{program} can't be a board", "it takes MicroPython 1.25 or later with tls, littlefs and ffi")
-    return f"{number & 0xFF}.{number >> 8 & 3}"
+    return number
 
 
 def board_command(script: str, *arguments: str, heap: str) -> list[str]:

@@ -4,28 +4,19 @@ import json
 import secrets
 import subprocess
 import tempfile
-import time
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
-from srup import keys, tokens
-from srup.errors import UpdateFailed
-from srup.keys import Keys
-from srup.slots import FileSlots
-from srup.store import Store
-from srup_boot import record, start
-from srup_host import bundle, credentials, device_tree, files, sources
+from srup_host import combs, credentials, device_tree, files, membership
 from srup_host.console import Failure
 from srup_host.fleet import Fleet
 from srup_host.virtual import interpreter
 
 BOARD = "UNIX"
 BLOCK = 4096
-FLASH_SIZE = 848 * 1024  # what MicroPython leaves of a Pico W's 2 MB
+FLASH_SIZE = (848 + 64) * 1024  # what MicroPython leaves of a Pico W's 2 MB, and room for x64 code, which is larger
 HEAP = "380K"  # holds what 190 KB do on a chip, where words are half as long; but for TLS, which is outside it here
-
-_ROLES = {"command": keys.COMMAND, "release": keys.RELEASE, "authority": keys.AUTHORITY}
 
 
 def make(
@@ -34,6 +25,7 @@ def make(
     name: str = "",
     *,
     flash_size: int = FLASH_SIZE,
+    raw_slot: int = 0,
     heap: str = HEAP,
     application: Path | None = None,
     version: str = "1.0",
@@ -42,27 +34,25 @@ def make(
 ) -> None:
     """Make a board in `directory`, with a key pair of its own, and enrol it in the fleet.
 
+    raw_slot: bytes of each of two slots in raw flash, besides flash_size; 0: slots are folders.
     application: a bundle, or a folder that is made into one of this `version`; without one the board starts in recovery.
     clock: the board knows the time from the start. settings: in config.json besides the fleet's. Raises Failure; the fleet then does not have the board.
     """
     _make_directory(directory)
-    make_flash(directory, flash_size)
-    public_key = _install(directory)
-    identity, provisioned = uuid.uuid4(), time.time_ns() // 1_000_000
+    make_flash(directory, flash_size, 2 * raw_slot)
     name = name or directory.resolve().name
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder, device_tree.DATA)
-        root.mkdir()
-        trusted = _trust(root, fleet, public_key, provisioned)
-        if application:
-            _first_application(root, trusted, _bundle(application, fleet, version))
-        password = credentials.issue(fleet, str(identity))
-        given = _settings(fleet, identity, name, provisioned, password) | dict(settings or {})
-        (root / "config.json").write_text(json.dumps(given))
-        (root / "ca0.der").write_bytes(fleet.ca_der())
-        put(directory, folder)
-    fleet.add_device(name, BOARD, public_key, identity, provisioned)
-    describe(directory, str(identity), heap, clock)
+    device = membership.enrol(
+        fleet,
+        membership.Newcomer(name, BOARD, interpreter.mpy(), *_install(directory, fleet)),
+        lambda contents: _put_contents(directory, contents),
+        application=application,
+        version=version,
+        settings=settings,
+    )
+    if raw_slot:
+        regions = json.dumps({"regions": [[0, raw_slot], [raw_slot, raw_slot]]})
+        _put_contents(directory, {f"{device_tree.DATA}/slots.json": regions.encode()})
+    describe(directory, device.uuid, heap, clock)
 
 
 def describe(directory: Path, identity: str, heap: str = HEAP, clock: bool = True) -> None:
@@ -99,26 +89,34 @@ def _make_directory(directory: Path) -> None:
         raise Failure(f"there is a board in {directory} already", "--fresh erases it")
 
 
-def make_flash(directory: Path, size: int = FLASH_SIZE) -> None:
-    """A blank chip of `size` bytes."""
-    blocks = size // BLOCK
+def make_flash(directory: Path, size: int = FLASH_SIZE, raw: int = 0) -> None:
+    """A blank chip of `size` bytes for a file system, and before that `raw` bytes for none."""
+    blocks = (raw + size) // BLOCK
+    if raw:
+        files.replace(directory / "flash.raw", str(raw).encode())
     files.replace(directory / "flash.img", b"\xff" * (blocks * BLOCK))
     files.replace(directory / "flash.counters", bytes(4 + 4 * blocks))
 
 
-def _install(directory: Path) -> bytes:
-    """The device's files; the board then makes its key pair. Returns the public key."""
+def _install(directory: Path, fleet: Fleet) -> tuple[bytes, bytes]:
+    """The device's files; the board then makes its key pairs. Returns the public keys, to verify and to seal with."""
+    processor = interpreter.processor()
+    contents = device_tree.device_files(processor=processor)
+    if processor:
+        contents |= combs.tables(device_tree.DATA, fleet.public_key("command"))
+    printed = _put_contents(directory, contents, f"/{device_tree.DATA}", secrets.token_hex(64))
+    public_key, sealing_key = map(bytes.fromhex, printed.split())
+    return public_key, sealing_key
+
+
+def _put_contents(directory: Path, contents: Mapping[str, bytes], *key: str) -> str:
+    """The same as `put`, from path -> contents."""
     with tempfile.TemporaryDirectory() as folder:
-        _write_all(Path(folder), device_tree.device_files())
-        printed = put(directory, folder, f"/{device_tree.DATA}", secrets.token_hex(32))
-    return bytes.fromhex(printed)
-
-
-def _write_all(folder: Path, contents: Mapping[str, bytes]) -> None:
-    for name, data in contents.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
+        for name, data in contents.items():
+            path = Path(folder, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        return put(directory, folder, *key)
 
 
 def put(directory: Path, folder: str, *key: str) -> str:
@@ -128,55 +126,3 @@ def put(directory: Path, folder: str, *key: str) -> str:
     if done.returncode:
         raise Failure(f"the board does not take its files: {(done.stderr or done.stdout).strip().splitlines()[-1]}")
     return done.stdout
-
-
-# What makes it a member of the fleet
-
-
-def _settings(fleet: Fleet, identity: uuid.UUID, name: str, provisioned: int, password: str) -> dict[str, object]:
-    """config.json"""
-    broker = {"host": fleet.broker.host, "port": fleet.broker.port, "tls": fleet.broker.tls}
-    return {
-        "uuid": str(identity),
-        "name": name,
-        "board": BOARD,
-        "fleet": str(fleet.namespace),
-        "broker": broker | {"user": str(identity), "password": password},
-        "allow": fleet.allow,
-        "wifi": [],
-        "provisioned": provisioned,
-        "trial_s": fleet.trial_s,
-        "poll_ms": fleet.poll_ms,
-    }
-
-
-def _trust(root: Path, fleet: Fleet, public_key: bytes, provisioned: int) -> Keys:
-    """state.log: the fleet's keys by role, good for tokens from now on."""
-    store = Store(f"{root}/state.log")
-    for role, number in _ROLES.items():
-        keys.install(store, number, fleet.public_key(role), tokens.first_at(provisioned), public_key)
-    return Keys(store, f"{root}/device.key")
-
-
-def _bundle(application: Path, fleet: Fleet, version: str) -> bytes:
-    if application.is_file():
-        return files.read(application)
-    name = application.resolve().name
-    counter = fleet.counter(name)
-    contents = sources.compile_all(sources.collect(application).files)
-    return bundle.pack(contents, fleet.private_key("release"), name=name, version=version, counter=counter)
-
-
-def _first_application(root: Path, trusted: Keys, packed: bytes) -> None:
-    """Into slot a by the device's own code, with all its checks; it is confirmed from the start."""
-    fresh = record.Record()
-    slots = FileSlots(str(root), start.Choice(record.NONE, False, fresh, ""))
-    Path(slots.incoming).write_bytes(packed)
-    try:
-        for _ in slots.stage(trusted, BOARD, interpreter.mpy()):
-            pass
-    except UpdateFailed as error:
-        raise Failure(f"a board would not take this application: {error.why}", code=1) from None
-    manifest = slots.manifest(0)
-    fresh.active, fresh.counter = 0, manifest["counter"] if manifest else 0
-    fresh.save(str(root))

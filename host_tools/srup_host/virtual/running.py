@@ -8,28 +8,27 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Self
 
 from srup_host import files
 from srup_host.console import Failure
 from srup_host.virtual import interpreter
+from srup_host.virtual.lines import Console, Listener
 
 RESET = 64
 POWER_CUT = 65
 RESTART_PAUSE = 0.05  # seconds
 
-Listener = Callable[[str], None]
 
-
-class VirtualBoard:
-    """A board that `making.make` has made. Lines of its console are kept; those that begin with `---` are about its power.
+class VirtualBoard(Console):
+    """A board that `making.make` has made.
 
     Leaving a `with` block cuts its power, and so does the end of this program.
     """
 
     def __init__(self, directory: Path):
+        super().__init__()
         self.directory = directory
         try:
             described = json.loads(files.read(directory / "board.json"))
@@ -39,13 +38,9 @@ class VirtualBoard:
             self._environment |= {} if described["clock"] else {"SRUP_CLOCK_UNSET": "1"}
         except (ValueError, KeyError, TypeError):
             raise Failure(f"{directory}/board.json describes no board") from None
-        self._changed = threading.Condition()
-        self._lines: list[str] = []
-        self._seen = 0  # lines that wait_for has passed
         self._process: subprocess.Popen[str] | None = None
         self._thread: threading.Thread | None = None
-        self._on = False  # is there power?
-        self._running = False  # will it go on, or start again after a reset?
+        self._on = False  # is there power? `running` is true as long as it goes on, or will start again after a reset
         self.exit_code: int | None = None  # of the last process; negative: the signal that ended it
 
     # Power
@@ -61,7 +56,7 @@ class VirtualBoard:
         lock = self._lock()
         power = [str(cut), "torn"] if torn else [str(cut)]
         command = interpreter.board_command("run.py", ".", *power, heap=self.heap)
-        self._on = self._running = True
+        self._on = self.running = True
         atexit.register(self.power_cut)
         self._thread = threading.Thread(target=self._run, args=(command, lock, listener, once), daemon=True)
         self._thread.start()
@@ -74,19 +69,15 @@ class VirtualBoard:
             if self._process:
                 self._process.kill()
             if threading.current_thread() is not self._thread:  # where a listener pulls the plug
-                self._changed.wait_for(lambda: not self._running)
+                self._changed.wait_for(lambda: not self.running)
         atexit.unregister(self.power_cut)
 
     stop = power_cut
 
-    @property
-    def running(self) -> bool:
-        return self._running
-
     def wait_stopped(self, timeout: float | None = None) -> int | None:
         """Wait until it is off; the exit code of its last process. Raises TimeoutError."""
         with self._changed:
-            if not self._changed.wait_for(lambda: not self._running, timeout):
+            if not self._changed.wait_for(lambda: not self.running, timeout):
                 raise TimeoutError(f"the board still runs after {timeout} s\n{self._tail()}")
             return self.exit_code
 
@@ -95,33 +86,6 @@ class VirtualBoard:
 
     def __exit__(self, *_: object) -> None:
         self.power_cut()
-
-    # The console
-
-    def lines(self) -> list[str]:
-        """All of the console so far."""
-        with self._changed:
-            return list(self._lines)
-
-    def wait_for(self, text: str, timeout: float = 60) -> str:
-        """The first line with `text` in it after the last one that was waited for.
-
-        Raises TimeoutError, with the end of the console, if none comes in time or before the board is off for good.
-        """
-        with self._changed:
-            if not self._changed.wait_for(lambda: self._find(text) is not None or not self.running, timeout):
-                raise TimeoutError(f"no {text!r} on the console in {timeout} s\n{self._tail()}")
-            found = self._find(text)
-            if found is None:
-                raise TimeoutError(f"no {text!r} on the console, and the board is off\n{self._tail()}")
-            self._seen = found + 1
-            return self._lines[found]
-
-    def _find(self, text: str) -> int | None:
-        return next((n for n in range(self._seen, len(self._lines)) if text in self._lines[n]), None)
-
-    def _tail(self) -> str:
-        return "\n".join(self._lines[-30:])
 
     # The flash
 
@@ -158,7 +122,7 @@ class VirtualBoard:
                     self._process.kill()
                     self._process.wait()
                 lock.close()
-                self._on = self._running = False
+                self._on = self.running = False
                 self._changed.notify_all()
 
     def _go_on(self, command: list[str], lock: IO[bytes], listener: Listener | None, once: bool) -> None:
@@ -200,13 +164,6 @@ class VirtualBoard:
         self.exit_code = process.wait()
         with self._changed:
             self._process = None
-
-    def _add(self, line: str, listener: Listener | None) -> None:
-        with self._changed:
-            self._lines.append(line)
-            self._changed.notify_all()
-        if listener:
-            listener(line)
 
     def _event(self) -> str:
         if not self._on or self.exit_code == POWER_CUT:

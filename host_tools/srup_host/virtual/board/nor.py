@@ -138,16 +138,56 @@ def exit_now(code):
     ffi.open(None).func("v", "_exit", "i")(code)
 
 
+class Part:
+    """`count` blocks of a Nor, from `first` on, as a block device."""
+
+    def __init__(self, flash, first, count):
+        self._flash = flash
+        self._first = first
+        self._count = count
+
+    def readblocks(self, block, buffer, offset=0):
+        self._flash.readblocks(self._first + block, buffer, offset)
+
+    def writeblocks(self, block, data, offset=None):
+        self._flash.writeblocks(self._first + block, data, offset)
+
+    def ioctl(self, operation, argument):
+        if operation == 4:
+            return self._count
+        return self._flash.ioctl(operation, self._first + argument if operation == 6 else argument)
+
+
+class Rp2:
+    """In place of the module rp2: raw flash of this chip, before its file system."""
+
+    def __init__(self, flash):
+        self.Flash = lambda start, len: Part(flash, start // BLOCK, len // BLOCK)
+
+
+def raw_blocks(directory):
+    """How many blocks there are before the file system: what DIRECTORY/flash.raw says, if it is there."""
+    try:
+        with open(directory + "/flash.raw") as file:
+            return int(file.read()) // BLOCK
+    except OSError:
+        return 0
+
+
 def mount(directory, cut=0, torn=False):
     """Mount DIRECTORY/flash.img at / as a Pico's firmware does: littlefs, made anew if it can't be mounted."""
     image = open(directory + "/flash.img", "r+b")  # noqa: SIM115, for as long as the process lives
     counters = open(directory + "/flash.counters", "r+b")  # noqa: SIM115
     flash = Nor(image, counters, cut, torn)
+    raw = raw_blocks(directory)
+    if raw:
+        sys.modules["rp2"] = Rp2(flash)  # pyright: ignore[reportArgumentType]
+    storage = Part(flash, raw, flash.ioctl(4, 0) - raw)
     try:
-        disk = vfs.VfsLfs2(flash, progsize=PAGE)
+        disk = vfs.VfsLfs2(storage, progsize=PAGE)
     except OSError:
-        vfs.VfsLfs2.mkfs(flash, progsize=PAGE)
-        disk = vfs.VfsLfs2(flash, progsize=PAGE)
+        vfs.VfsLfs2.mkfs(storage, progsize=PAGE)
+        disk = vfs.VfsLfs2(storage, progsize=PAGE)
     vfs.umount("/")
     vfs.mount(disk, "/")
     sys.path[:] = ["", ".frozen", "/lib"]

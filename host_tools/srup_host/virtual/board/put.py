@@ -1,7 +1,7 @@
 """`put.py DIR FROM [ROOT SECRET]`: copy all files under the host's folder FROM into the board's flash.
 
-With SECRET (hex): then let the board make its key pair in its folder ROOT, this being the host's share of the randomness, and
-print its public key in hex.
+With SECRET (hex, 64 bytes): then let the board make its key pairs in its folder ROOT, one to sign and one for sealed bundles, this
+being the host's share of the randomness, and print the public keys in hex.
 """
 # pyright: basic, reportMissingImports=false
 
@@ -44,4 +44,5 @@ if key:
 
     root, secret = key
     make(root)
-    print(keys.create_device_key(root + "/device.key", bytes.fromhex(secret)).hex())
+    for name, share in (("/device.key", secret[:64]), ("/sealing.key", secret[64:])):
+        print(keys.create_device_key(root + name, bytes.fromhex(share)).hex())

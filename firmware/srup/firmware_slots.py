@@ -1,0 +1,48 @@
+"""Step 7. The two slots as an ESP32's two firmwares (srup_boot.firmware). They go on trial like the others: the boot record
+first, which the boot part then follows."""
+
+from srup.errors import StorageError, UpdateFailed
+from srup.esp_image import EspImage
+from srup.partition_slots import PartitionSlots
+from srup.status import UPDATE_FAIL_STORAGE
+
+_CHIP_AT = 12  # chip id in an image's header
+
+
+class FirmwareSlots(PartitionSlots):
+    """As PartitionSlots. contents: srup_boot.firmware.Firmwares"""
+
+    kinds = ("firmware",)
+
+    def other(self):
+        """The firmware that does not run; in recovery, too, one does."""
+        return 1 - self._contents.running
+
+    def activate(self, token, trial_s, boots):
+        """As of Backing. One boot more, and two for each try: the firmware that runs at first goes over to the other."""
+        super().activate(token, trial_s, boots + 1)
+
+    def confirm(self):
+        """As of Backing; then the bootloader is told. If that is cut off, the boot part does it."""
+        super().confirm()
+        try:
+            self._contents.mark_valid()
+        except OSError as error:
+            raise StorageError("bootloader: %s" % error)
+
+    def _check_way_back(self, slot):
+        """Whatever is not running can go, but for what a trial may have to go back to."""
+        if self._on_trial and slot == self.record().active:
+            raise UpdateFailed(UPDATE_FAIL_STORAGE, "the other slot is the way back")
+
+    def _checked(self, chunks):
+        """The same chunks, if they are an image for the chip of the one that runs."""
+        chip = bytearray(2)
+        running = self._contents.regions[self._contents.running]
+        running.seek(_CHIP_AT)
+        running.readinto(chip)
+        image = EspImage(int.from_bytes(chip, "little"))
+        for chunk in chunks:
+            image.update(chunk)
+            yield chunk
+        image.finish()

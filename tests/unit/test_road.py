@@ -1,0 +1,201 @@
+"""The road between a flash, a heap and a source of randomness that may fail; and in memory only while it is needed."""
+
+from srup import keys, limits, port, status, update, wire
+from srup.errors import StorageError
+from tests.unit.board import COMMAND, Board, Reset, action, data
+from tests.unit.check import raises
+from tests.unit.on_board_ticks import Ticks
+from tests.unit.server import DEVICE, NOON, token
+
+# Flash, heap and randomness that fail
+
+
+def test_what_flash_does_not_take_is_not_acknowledged_and_the_application_goes_on():
+    with Board() as board:
+        store = board.road.store
+        put = store.put
+
+        def refuses(changes):
+            raise StorageError("full")
+
+        store.put = refuses
+        board.air.coming.append(data(1))
+        board.agent.poll()
+        assert board.air.acknowledgements == 0 and not board.air.up
+        store.put, board.air.up = put, True
+        assert board.receive() == [(token(NOON, 1), status.DATA_UNKNOWN)]
+
+
+def test_a_heap_that_is_full_is_no_reason_to_lose_a_frame():
+    with Board() as board:
+        admit, board.road.replay.admit = board.road.replay.admit, _no_memory
+        board.air.coming.append(data(1))
+        board.agent.poll()
+        assert board.air.acknowledgements == 0 and not board.air.up
+        board.road.replay.admit, board.air.up = admit, True
+        assert board.receive() == [(token(NOON, 1), status.DATA_UNKNOWN)]
+
+
+def _no_memory(*_):
+    raise MemoryError()
+
+
+def test_an_update_for_which_there_is_no_memory_fails_and_is_not_resumed_for_ever():
+    with Board() as board:
+        board.road.slots.sweep = _no_memory
+        assert board.receive(COMMAND.initiate(token())) == [(token(), status.UPDATE_FAIL_SPACE)]
+        board.restart()
+        assert board.road.updater.state == update.IDLE
+
+
+def test_a_download_whose_initiate_is_lost_has_failed():
+    with Board() as board:
+        board.road.store.put({b"U": bytes((update.FETCHING,)) + token() + bytes(8)})
+        board.restart()
+        assert board.receive() == [(token(), status.UPDATE_FAIL_STORAGE)]
+
+
+def test_an_end_that_flash_did_not_take_is_told_when_it_does():
+    with Board() as board:
+        store, updater = board.road.store, board.road.updater
+        frame = COMMAND.frame(wire.INITIATE, target=DEVICE, token=token(), url=b"https://elsewhere/x", digest=bytes(32))
+        board.air.coming.append(frame)
+        put = store.put
+
+        def refuses_the_end(changes):
+            if changes.get(b"U", b"\x01")[0] == update.IDLE:
+                raise StorageError("full")
+            put(changes)
+
+        store.put = refuses_the_end
+        for _ in range(4):
+            board.air.up = True
+            board.agent.poll()
+        assert updater.state == update.FETCHING
+        store.put, board.air.up = put, True
+        assert board.receive() == [(token(), status.UPDATE_FAIL_URL)]
+
+
+def test_a_trial_that_has_failed_restarts_also_where_flash_does_not_take_that():
+    with Board(trial=True) as board:
+        board.road.store.put({b"U": bytes((update.TRIAL,)) + token() + keys.key_id(COMMAND.public)})
+        board.restart()
+
+        def refuses(reason):
+            raise StorageError("boot record")
+
+        board.road.slots.revert = refuses
+        board.agent.on_self_test(lambda: False)
+        raises(Reset, board.agent.poll)
+        assert board.road.updater.state == update.TRIAL
+
+
+def test_a_stuck_random_source_silences_no_board():
+    with Board() as board:
+
+        def stuck(count):
+            raise port.StuckRandom("stuck")
+
+        port.random = stuck
+        assert board.receive(data(1)) == [(token(NOON, 1), status.DATA_UNKNOWN)]
+        identify = COMMAND.frame(wire.ID_REQUEST, target=DEVICE, token=token(NOON, 2))
+        assert board.receive(identify) == [(token(NOON, 2), status.ACTION_FAIL)]
+
+
+# What is in memory only while it is needed
+
+
+def quiet(ticks, board):
+    """Time passes, and nothing comes."""
+    for _ in range(3):
+        ticks.pass_ms(limits.LINGER)
+        board.agent.poll()
+
+
+def test_a_quiet_device_keeps_only_what_waits_for_the_next_frame():
+    with Ticks() as ticks, Board() as board:
+        assert board.receive(data(1)) == [(token(NOON, 1), status.DATA_UNKNOWN)]
+        quiet(ticks, board)
+        assert board.road is None
+        assert board.receive(data(2)) == [(token(NOON, 2), status.DATA_UNKNOWN)]
+
+
+def test_what_was_answered_before_a_quiet_while_is_remembered_after_it():
+    with Ticks() as ticks, Board() as board:
+        board.agent.on_action(lambda number, parameters: done.append(number) or True)
+        done = []
+        frame = action(9, 0x80)
+        answers = [board.receive(frame), quiet(ticks, board), board.receive(frame), quiet(ticks, board)]
+        assert answers == [[(token(NOON, 9), status.ACTION_SUCCESS)], None] * 2 and done == [0x80]
+        stale = action(1, 0x80)
+        assert board.receive(stale) == [(token(NOON, 1), status.TOKEN_STALE)]
+        quiet(ticks, board)
+        assert board.receive(stale, action(2, 0x80)) == []  # one refusal a minute, and one of each token
+        ticks.pass_ms(limits.REFUSAL_PAUSE)
+        assert board.receive(stale) == []
+
+
+def test_the_clock_keeps_its_floor_in_a_quiet_while():
+    with Ticks() as ticks, Board() as board:
+        board.receive(data(1))
+        floor = board.agent._clock.floor()
+        quiet(ticks, board)
+        assert board.road is None and board.agent._clock.floor() == floor == NOON
+
+
+def test_an_answer_that_nobody_has_taken_keeps_the_road_in_memory():
+    with Ticks() as ticks, Board() as board:
+        board.air.publish = lambda *arguments, **options: 0
+        board.receive(data(1))
+        quiet(ticks, board)
+        assert board.road is not None
+
+
+def test_a_hook_that_takes_its_time_and_polls_does_not_lose_what_called_it():
+    with Ticks() as ticks, Board() as board:
+        board.agent.on_action(lambda number, parameters: quiet(ticks, board) or board.road is not None)
+        assert board.receive(action(1, 0x80)) == [(token(NOON, 1), status.ACTION_SUCCESS)]
+
+
+def test_a_frame_whose_connection_is_lost_while_the_road_is_imported_comes_again():
+    with Ticks() as ticks, Board() as board:
+        quiet(ticks, board)
+        board.agent._late.load = lambda: False
+        board.air.coming.append(data(1))
+        board.agent.poll()
+        board.air.up = False
+        board.agent._late.load = lambda: True
+        board.agent.poll()
+        assert board.air.acknowledgements == 0
+        board.air.up = True
+        assert board.receive() == [(token(NOON, 1), status.DATA_UNKNOWN)]
+
+
+def test_an_application_that_leaves_no_memory_for_commands_is_started_again():
+    with Ticks() as ticks, Board() as board:
+        quiet(ticks, board)
+        board.agent._late.load = _no_memory
+        board.air.coming.append(data(1))
+        for _ in range(limits.STARVED - 1):
+            board.air.up = True
+            board.agent.poll()
+        board.air.up = True
+        raises(Reset, board.agent.poll)
+        assert board.air.acknowledgements == 0
+        board.restart()
+        assert board.receive(data(1)) == [(token(NOON, 1), status.DATA_UNKNOWN)]
+
+
+def test_where_memory_is_short_the_connection_makes_room_for_the_download():
+    with Board() as board:
+        board.agent.config.drop_mqtt = True
+        board.road.slots.sweep = lambda: iter((0,) * 20)
+        board.air.coming.append(COMMAND.initiate(token(), url=b"https://elsewhere/x"))
+        for _ in range(5):
+            board.agent.poll()
+        assert board.road.fetching() and not board.air.up and not board.air.coming
+        for _ in range(20):
+            board.agent.poll()
+        assert board.road is None  # it makes room in its turn, until there is a connection
+        board.air.up = True
+        assert board.receive() == [(token(), status.UPDATE_FAIL_URL)]
