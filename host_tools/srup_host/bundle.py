@@ -6,7 +6,9 @@ The same input gives the same bytes: files in the order of their paths, a manife
 import hashlib
 import io
 import os
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +16,11 @@ from typing import Any
 import ecdsa
 
 from srup import bundle as reader
-from srup import limits
+from srup import limits, records
 from srup.errors import BadSignature, UpdateFailed
-from srup_host import files, signing, sources
+from srup.unpack import Unpacker
+from srup_host import bodies, delta, files, sealing, signing, sources
+from srup_host.bodies import Record, in_order
 from srup_host.console import REFUSED, Failure
 from srup_host.sources import collect, compile_all, mpy_version
 
@@ -24,16 +28,20 @@ __all__ = ["Bundle", "collect", "compile_all", "index", "mpy_version", "pack", "
 
 # What a board takes for these (srup.bundle.FIELDS), in words
 _FORMS = {
+    "agent": "numbers with dots between, as in 0.1.0",
     "boards": "names of 1 to 32 of A-Z a-z 0-9 . _ -",
     "counter": "0 to 2147483647",
+    "micropython": "numbers with dots between, as in 1.25.0",
     "name": "1 to 32 of A-Z a-z 0-9 . _ -",
     "version": "1 to 32 of A-Z a-z 0-9 . + _ -",
 }
+IMAGE = "image"  # the path under which `files` has the image of a bundle that is one
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle as read from a file. digest: SHA-256 of the whole file, as INITIATE names it. files: path -> contents."""
+    """A bundle as read from a file. digest: SHA-256 of the whole file, as INITIATE names it. files: path -> contents; none for
+    a delta that was read without its base. records: of a body that has them."""
 
     manifest: dict[str, Any]
     signature: bytes
@@ -41,6 +49,7 @@ class Bundle:
     digest: bytes
     size: int
     files: dict[str, bytes]
+    records: list[Record]
 
     def listing(self) -> list[tuple[str, int, str]]:
         """(SHA-256 in hex, size, path) of each file."""
@@ -51,83 +60,160 @@ class Bundle:
         signing.verify(release_key, self.signed, self.signature)
 
 
-def read(path: Path) -> Bundle:
-    """Read and check everything but the signature. Raises Failure, with exit code 1, for a file that is no good bundle."""
+def read(path: Path, base: Bundle | None = None) -> Bundle:
+    """Read and check everything but the signature. base: what a delta applies to.
+
+    Raises Failure, with exit code 1, for a file that is no good bundle.
+    """
     raw = files.read(path)
+    if sealing.is_sealed(raw):
+        raise Failure(f"{path} is sealed, for devices alone to read", "give the bundle that was sealed")
     file = io.BytesIO(raw)
     try:
         opened = reader.open_bundle(file)
-        contents = {name: file.read(size) for name, size, _ in reader.records(file, opened.manifest)}
+        manifest, body = opened.manifest, raw[opened.body_at :]
+        _check_body(manifest, body)
+        contents = {} if manifest["base"] and not base else _unpacked(file, manifest, base)
+        listed = (
+            [] if manifest["kind"] in reader.IMAGES else bodies.listing(body, manifest["window"], manifest["expanded"])
+        )
     except UpdateFailed as error:
         raise Failure(f"{path} is no good bundle: {error.why}", code=REFUSED) from None
-    _check_hashes(path, opened.manifest, contents, raw[opened.body_at :])
     digest = hashlib.sha256(raw).digest()
-    return Bundle(opened.manifest, opened.signature, opened.signed(), digest, len(raw), contents)
+    return Bundle(manifest, opened.signature, opened.signed(), digest, len(raw), contents, listed)
 
 
-def _check_hashes(path: Path, manifest: dict[str, Any], contents: dict[str, bytes], body: bytes) -> None:
-    found = {
-        "body": hashlib.sha256(body).hexdigest(),
-        "body_size": len(body),
-        "tree": hashlib.sha256(index(contents)).hexdigest(),
-    }
-    for key, value in found.items():
-        if manifest[key] != value:
-            raise Failure(f"{path} is no good bundle: {key} is not what the manifest says", code=REFUSED)
+def _check_body(manifest: dict[str, Any], body: bytes) -> None:
+    if manifest["body_size"] != len(body) or manifest["body"] != hashlib.sha256(body).hexdigest():
+        raise UpdateFailed(0, "the body is not what the manifest says")
 
 
-def index(contents: dict[str, bytes]) -> bytes:
+def _unpacked(file: io.BytesIO, manifest: dict[str, Any], base: Bundle | None) -> dict[str, bytes]:
+    """What the body makes, as the device's own code sees it."""
+    if manifest["base"] and (base is None or manifest["base"] != base.manifest["tree"]):
+        raise UpdateFailed(0, "it is a change to another version than this one")
+    if manifest["kind"] in reader.IMAGES:
+        old = io.BytesIO(base.files[IMAGE]) if base else None
+        return {IMAGE: b"".join(bytes(chunk) for chunk in Unpacker().image(file, manifest, old))}
+    with _slot(base) as folder:
+        found = _files(records.records(records.Body(file, manifest), manifest, folder))
+    if hashlib.sha256(index(found)).hexdigest() != manifest["tree"]:
+        raise UpdateFailed(0, "its files are not what the manifest says")
+    return found
+
+
+def _files(found: Iterable[tuple[str, int, Any]]) -> dict[str, bytes]:
+    contents = {}
+    for path, size, source in found:
+        data = memoryview(bytearray(size))
+        at = 0
+        while at < size:
+            at += source.readinto(data[at : at + limits.CHUNK])
+        contents[path] = bytes(data)
+    return contents
+
+
+@contextmanager
+def _slot(base: Bundle | None) -> Iterator[records.Base | None]:
+    """A slot with the files of `base`, for as long as the context lasts."""
+    if base is None:
+        yield None
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        for path, data in base.files.items():
+            Path(folder, path).parent.mkdir(parents=True, exist_ok=True)
+            Path(folder, path).write_bytes(data)
+        Path(folder, ".index").write_bytes(index(base.files))
+        slot = records.Base(folder)
+        try:
+            yield slot
+        finally:
+            slot.close()
+
+
+def index(contents: Mapping[str, bytes]) -> bytes:
     """What the manifest's `tree` is the SHA-256 of."""
     lines = (reader.index_line(hashlib.sha256(data).hexdigest(), len(data), path) for path, data in in_order(contents))
     return b"".join(lines)
-
-
-def in_order(contents: dict[str, bytes]) -> list[tuple[str, bytes]]:
-    """Files in the ascending order of their paths as bytes."""
-    return sorted(contents.items(), key=lambda item: item[0].encode())
 
 
 # Building
 
 
 def pack(
-    contents: dict[str, bytes],
-    key: signing.PrivateKey,
+    contents: Mapping[str, bytes],
+    key: signing.PrivateKey | signing.Signer,
     *,
     name: str,
     version: str,
     counter: int,
     boards: Iterable[str] = (),
+    kind: str = "app",
+    micropython: str = "",
+    agent: str = "",
+    base: Bundle | None = None,
+    window: int = bodies.WINDOW,
 ) -> bytes:
-    """The signed bundle of these files. Raises Failure for what a board would refuse."""
-    body = b"".join(_record(path, data) for path, data in in_order(contents))
+    """The signed bundle of these files. Raises Failure for what a board would refuse.
+
+    contents: path -> contents; of an image, {IMAGE: contents} · base: for a delta to it · window: of deflate, which is used
+    where it makes the body smaller; 0 for none.
+    """
+    if window and not 9 <= window <= 15:
+        raise Failure(f"there is no deflate with a window of 2^{window} bytes", "9 to 15, or 0 for none")
+    is_image = kind in reader.IMAGES
+    tree = hashlib.sha256(contents[IMAGE] if is_image else _checked_index(contents)).hexdigest()
+    expanded = _image_body(contents, base) if is_image else _body(contents, base)
+    body = min(expanded, bodies.deflate(expanded, window) if window else expanded, key=len)
     manifest = {
+        "agent": agent,
+        "base": _base_tree(base, kind),
         "boards": sorted(set(boards)),
         "body": hashlib.sha256(body).hexdigest(),
         "body_size": len(body),
         "counter": counter,
+        "encoding": "" if body is expanded else "deflate",
+        "expanded": len(expanded),
         "files": len(contents),
-        "kind": "app",
-        "mpy": sources.mpy_needed(contents),
+        "kind": kind,
+        "micropython": micropython,
+        "mpy": "" if is_image else sources.mpy_needed(contents),
         "name": name,
         "size": sum(map(len, contents.values())),
-        "tree": hashlib.sha256(_checked_index(contents)).hexdigest(),
+        "tree": tree,
         "version": version,
+        "window": 0 if body is expanded else window,
     }
     encoded = _checked_manifest(manifest)
+    signer = signing.KeySigner(key) if isinstance(key, signing.PrivateKey) else key
     signed = reader.MAGIC + len(encoded).to_bytes(4, "big") + encoded
-    signature = signing.sign(key, signed)
-    _check_independently(signing.public_bytes(key), signed, signature)
+    signature = signer.sign(signed)
+    _check_independently(signer.public_key, signed, signature)
     return reader.MAGIC + len(signature).to_bytes(2, "big") + signature + signed[len(reader.MAGIC) :] + body
 
 
-def _record(path: str, data: bytes) -> bytes:
-    sources.check_path(path)
-    encoded = path.encode()
-    return bytes((reader.PUT,)) + len(encoded).to_bytes(2, "big") + encoded + len(data).to_bytes(4, "big") + data
+def _base_tree(base: Bundle | None, kind: str) -> str:
+    if base is None:
+        return ""
+    if base.manifest["kind"] != kind:
+        raise Failure(f"a bundle of kind {kind} is no change to one of kind {base.manifest['kind']}")
+    if not base.files:
+        raise Failure("a delta is made from a full bundle, not from another delta")
+    tree: str = base.manifest["tree"]
+    return tree
 
 
-def _checked_index(contents: dict[str, bytes]) -> bytes:
+def _image_body(contents: Mapping[str, bytes], base: Bundle | None) -> bytes:
+    return delta.create(base.files[IMAGE], contents[IMAGE]) if base else contents[IMAGE]
+
+
+def _body(contents: Mapping[str, bytes], base: Bundle | None) -> bytes:
+    for path in contents:
+        sources.check_path(path)
+    return bodies.changes(contents, base.files) if base else bodies.full(contents)
+
+
+def _checked_index(contents: Mapping[str, bytes]) -> bytes:
     listing = index(contents)
     if not contents:
         raise Failure("there are no files to put into a bundle")
@@ -160,12 +246,13 @@ def _check_independently(public_key: bytes, signed: bytes, signature: bytes) -> 
         raise Failure("the release signature does not verify: nothing was written") from None
 
 
-def write(path: Path, packed: bytes, release_key: bytes) -> Bundle:
-    """Put a bundle in place once it has been read back, whole and verified, from a file beside it."""
+def write(path: Path, packed: bytes, release_key: bytes, base: Bundle | None = None) -> Bundle:
+    """Put a bundle in place once it has been read back, whole and verified, from a file beside it; a delta, applied to its
+    base by the device's own code."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         files.write_new(partial, packed)
-        built = read(partial)
+        built = read(partial, base)
         built.verify(release_key)
         partial.replace(path)
     except (BadSignature, OSError) as error:

