@@ -58,6 +58,12 @@ class Amqtt(amqtt.broker.Broker):
         self._subscriptions = Subscriptions()
         self._retain_will: dict[ReaderAdapter, bool] = {}
 
+    def expect(self, client: str) -> None:
+        """There is a session for this client, from now on: what comes while it connects for the first time goes there too."""
+        if client not in self._sessions:
+            handler, session = self.create_offline_session(client)
+            self._sessions[client] = (session, handler)
+
     async def serve(self, reader: ReaderAdapter, writer: WriterAdapter, retain_will: bool) -> None:
         """Talk to a client whose CONNECT comes first, until its connection ends."""
         self._retain_will[reader] = retain_will
@@ -76,9 +82,7 @@ class Amqtt(amqtt.broker.Broker):
         """A frame for a device that has not subscribed since the broker started is queued for it, and not lost."""
         match topic.split("/"):
             case ["srup", device, "c2"] if topic not in self._subscriptions:
-                if device not in self._sessions:
-                    handler, session = self.create_offline_session(device)
-                    self._sessions[device] = (session, handler)
+                self.expect(device)
                 await self.add_subscription((topic, 1), self._sessions[device][0])
 
     async def _handle_client_session(

@@ -123,6 +123,8 @@ class Broker:
                 await self._end(connection)
         connection = self._connections[client] = _Connection(writer, asyncio.Event())
         retain_will = connect.will_retain_flag
+        if not connect.clean_session_flag:
+            self._amqtt.expect(client)
         try:
             stream.replay(connect)
             await self._amqtt.serve(stream, StreamWriterAdapter(writer), retain_will)

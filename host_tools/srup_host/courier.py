@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import secrets
+from collections.abc import Callable
 from typing import Self
 
 import aiomqtt
@@ -15,6 +16,7 @@ from srup_host.receiving import Event
 from srup_host.tables import Sent
 
 UP = "srup/+/up"
+STATE = "srup/+/state"
 
 _CONNECT_S = 10
 
@@ -22,14 +24,23 @@ _CONNECT_S = 10
 class Courier:
     """lasting: the broker keeps what devices send while nobody is here; for the one server, not for a command among others.
 
-    host: where the broker is, if not where devices find it.
+    host: where the broker is, if not where devices find it · state: called with a device's UUID, and whether it is online as
+    far as the broker knows.
     """
 
-    def __init__(self, fleet: Fleet, ledger: Ledger, lasting: bool = False, host: str = ""):
+    def __init__(
+        self,
+        fleet: Fleet,
+        ledger: Ledger,
+        lasting: bool = False,
+        host: str = "",
+        state: Callable[[str, bool], None] | None = None,
+    ):
         self._fleet = fleet
         self._host = host or fleet.broker.host
         self._ledger = ledger
         self._lasting = lasting
+        self._state = state
 
     async def __aenter__(self) -> Self:
         login = credentials.server(self._fleet)
@@ -46,7 +57,10 @@ class Courier:
         )
         try:
             await self._client.__aenter__()
+            self._client._client.manual_ack_set(True)  # aiomqtt has no way of its own
             await self._client.subscribe(UP, qos=1)
+            if self._state:
+                await self._client.subscribe(STATE, qos=1)
         except aiomqtt.MqttError as error:
             where = f"{self._host}:{address.port}"
             raise Failure(f"no MQTT broker for us at {where}: {error}", "start one: srup serve") from None
@@ -78,10 +92,13 @@ class Courier:
     async def next_event(self, seconds: float | None = None) -> Event | None:
         """What a device has sent, as the ledger judges it; None if nothing comes in time. Raises Failure: the broker is gone."""
         incoming = asyncio.ensure_future(self._events.get())
-        done, _ = await asyncio.wait((incoming, self._pump), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        try:
+            done, _ = await asyncio.wait((incoming, self._pump), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if not incoming.done():
+                incoming.cancel()
         if incoming in done:
             return incoming.result()
-        incoming.cancel()
         if self._pump in done:
             raise self._pump.exception() or Failure("the broker has said goodbye")
         return None
@@ -89,8 +106,12 @@ class Courier:
     async def _receive(self) -> None:
         try:
             async for message in self._client.messages:
-                uuid = message.topic.value.split("/")[1]
+                _, uuid, kind = message.topic.value.split("/")
                 payload = message.payload if isinstance(message.payload, bytes) else b""
-                self._events.put_nowait(self._ledger.received(uuid, payload))
+                if kind == "up":
+                    self._events.put_nowait(await asyncio.to_thread(self._ledger.received, uuid, payload))
+                elif self._state:
+                    await asyncio.to_thread(self._state, uuid, payload == b"online")
+                self._client._client.ack(message.mid, message.qos)  # now that it is on record, and not before
         except aiomqtt.MqttError as error:
             raise Failure(f"the broker is gone: {error}", "start it again: srup serve") from None

@@ -32,6 +32,7 @@ from srup_host.signing import PrivateKey
 
 ROLES = ("command", "release", "authority")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 FleetOption = Annotated[
     Path | None,
@@ -47,13 +48,15 @@ FleetOption = Annotated[
 
 @dataclass(frozen=True)
 class Device:
-    """What the fleet knows of a device. public_key: 65 bytes in hex. provisioned: ms since 1970."""
+    """What the fleet knows of a device. public_key: 65 bytes in hex. provisioned: ms since 1970. sealing_key: its public ECDH
+    key, 65 bytes in hex, for bundles that it alone can read; empty where it has made none."""
 
     uuid: str
     name: str
     board: str
     public_key: str
     provisioned: int
+    sealing_key: str = ""
 
     @property
     def target(self) -> bytes:
@@ -127,8 +130,14 @@ class Fleet:
         found = [_read_device(path) for path in self._devices.glob("*.json")]
         return sorted(found, key=lambda device: device.name)
 
+    def device_uuids(self) -> list[str]:
+        """The UUIDs of all devices, without a look at what is known of them."""
+        return sorted(path.stem for path in self._devices.glob("*.json"))
+
     def device(self, name_or_uuid: str) -> Device:
         wanted = name_or_uuid.lower()
+        if _UUID.fullmatch(wanted) and (path := self._devices / f"{wanted}.json").is_file():
+            return _read_device(path)  # however large the fleet is
         for device in self.devices():
             if device.name == name_or_uuid or device.uuid == wanted:
                 return device
@@ -141,20 +150,25 @@ class Fleet:
         public_key: bytes,
         identity: uuid.UUID | None = None,
         provisioned: int | None = None,
+        sealing_key: bytes = b"",
+        names: AbstractSet[str] | None = None,
     ) -> Device:
-        """Enrol a device; its key is never replaced later. identity: its UUID (version 4), a new one by default."""
+        """Enrol a device; its key is never replaced later. identity: its UUID (version 4), a new one by default.
+
+        names: of all devices, where whoever enrols many has them at hand.
+        """
         if not NAME.fullmatch(name):
             raise Failure(
                 f"{name!r} is no device name", "1 to 32 of A-Z a-z 0-9 . _ -, beginning with a letter or digit"
             )
         identity = identity or uuid.uuid4()
         at = time.time_ns() // 1_000_000 if provisioned is None else provisioned
-        device = Device(str(identity), name, board, public_key.hex(), at)
+        device = Device(str(identity), name, board, public_key.hex(), at, sealing_key.hex())
         try:
             p256.check_public_key(public_key)
         except InvalidKey as error:
             raise Failure(f"the device {name} has no good public key: {error}") from None
-        if any(name == other.name for other in self.devices()):
+        if name in ({other.name for other in self.devices()} if names is None else names):
             raise Failure(f"the fleet {self.name} has a device named {name}", "give this one another name")
         self._devices.mkdir(exist_ok=True)
         files.write_new(self._devices / f"{identity}.json", json.dumps(asdict(device), indent=1).encode() + b"\n")
@@ -190,10 +204,17 @@ class Fleet:
         return self.directory / "devices"
 
 
+def sealing_key(device: Device) -> bytes:
+    """Its public ECDH key (65 bytes). Raises Failure where it has none."""
+    if not device.sealing_key:
+        raise Failure(f"nothing can be sealed for {device.name}: it has made no key for that", "provision it anew")
+    return bytes.fromhex(device.sealing_key)
+
+
 def _read_device(path: Path) -> Device:
     try:
         device = Device(**json.loads(files.read(path)))
-        if [type(value) for value in asdict(device).values()] != [str, str, str, str, int]:
+        if [type(value) for value in asdict(device).values()] != [str, str, str, str, int, str]:
             raise ValueError("a value of another kind than text, or provisioned no number")
         if device.uuid != path.stem or str(uuid.UUID(device.uuid)) != device.uuid:
             raise ValueError("its uuid is not the file's name")

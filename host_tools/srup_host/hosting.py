@@ -5,9 +5,10 @@ starlette answers, uvicorn listens; both run in the caller's event loop, beside 
 
 import asyncio
 import contextlib
+import hashlib
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 from urllib.parse import quote
@@ -37,11 +38,16 @@ class Request(NamedTuple):
 
 def offer(fleet: Fleet, packed: Path, bundle: Bundle) -> str:
     """Put a bundle where `srup serve` serves it, under a name that no other content ever has; its URL."""
-    manifest = bundle.manifest
-    name = f"{manifest['name']}-{manifest['version']}-{bundle.digest.hex()[:16]}.srup"
+    return offer_bytes(fleet, files.read(packed), bundle.manifest)[0]
+
+
+def offer_bytes(fleet: Fleet, raw: bytes, manifest: Mapping[str, Any]) -> tuple[str, bytes]:
+    """The same of what is not in a file; (URL, SHA-256)."""
+    digest = hashlib.sha256(raw)
+    name = f"{manifest['name']}-{manifest['version']}-{digest.hexdigest()[:16]}.srup"
     public(fleet).mkdir(exist_ok=True)
-    files.replace(public(fleet) / name, files.read(packed))
-    return f"https://{fleet.https.host}:{fleet.https.port}/{quote(name)}"
+    files.replace(public(fleet) / name, raw)
+    return f"https://{fleet.https.host}:{fleet.https.port}/{quote(name)}", digest.digest()
 
 
 def public(fleet: Fleet) -> Path:
@@ -52,7 +58,8 @@ def public(fleet: Fleet) -> Path:
 class Hosting:
     """The files under `directory`, by HTTPS on `sockets`, for as long as the context lasts.
 
-    context: TLS, None for plain HTTP in front of which another server does it · seen: told of every request answered.
+    context: TLS, None for plain HTTP in front of which another server does it · seen: told of every request answered ·
+    pages: an application that is asked first.
     """
 
     def __init__(
@@ -61,11 +68,13 @@ class Hosting:
         context: ssl.SSLContext | None,
         sockets: list[socket.socket],
         seen: Callable[[Request], None] = lambda request: None,
+        pages: Starlette | None = None,
     ):
         directory.mkdir(parents=True, exist_ok=True)
         self._sockets = sockets
         self.port = net.port_of(sockets)
-        app = Starlette(routes=[Mount("/", _Files(directory=directory))])
+        app = pages or Starlette()
+        app.router.routes.append(Mount("/", _Files(directory=directory)))
         self._server = _Server(
             uvicorn.Config(
                 _Watched(app, seen),

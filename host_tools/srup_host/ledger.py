@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from srup import keys, limits, status, tokens, wire
@@ -25,9 +25,13 @@ from srup_host import signing, tables
 from srup_host.console import Failure
 from srup_host.fleet import Device, Fleet
 from srup_host.receiving import Event, Receiver
+from srup_host.server import audit, database, registry
 from srup_host.tables import Alarm, Heard, Minted, Sent, Transaction
 
 TOLERANCE = 5_000  # ms that the clock may be behind the last token: a clock being set right, not one that is wrong
+
+
+Also = Callable[[Session, Sent], None]  # what else is to be written in the transaction that records a frame
 
 
 class Ledger:
@@ -36,21 +40,29 @@ class Ledger:
     def __init__(self, fleet: Fleet, now: Callable[[], int] = lambda: time.time_ns() // 1_000_000):
         self._fleet = fleet
         self._now = now
-        self._engine = tables.connect(f"sqlite:///{fleet.directory / 'c2.sqlite'}")
+        self._engine = database.connect(database.url(fleet))
+        self._reading = database.reading(self._engine)
         self._receiver = Receiver(fleet, now)
         self._command_key: signing.PrivateKey | None = None
+
+    @property
+    def engine(self) -> Engine:
+        """The database, for what else the server keeps in it."""
+        return self._engine
 
     def close(self) -> None:
         self._engine.dispose()
 
     # Frames out
 
-    def initiate(self, device: Device, url: str, digest: bytes, manifest: Mapping[str, Any]) -> Sent:
+    def initiate(
+        self, device: Device, url: str, digest: bytes, manifest: Mapping[str, Any], also: Also | None = None
+    ) -> Sent:
         """Have `device` fetch and stage the bundle with this SHA-256 and manifest from `url`."""
         expected = {"name": manifest["name"], "version": manifest["version"], "tree": manifest["tree"]}
-        return self._send(device, wire.INITIATE, {"url": url.encode(), "digest": digest}, expected)
+        return self._send(device, wire.INITIATE, {"url": url.encode(), "digest": digest}, expected, also)
 
-    def activate(self, device: Device) -> Sent:
+    def activate(self, device: Device, also: Also | None = None) -> Sent:
         """Have `device` run what it has staged, on trial. Raises Failure if that is nothing."""
         self._key()
         with self._exclusive() as session:
@@ -59,7 +71,7 @@ class Ledger:
                 raise Failure(f"{device.name} has nothing staged", "send it a bundle first: srup send initiate")
             if staged.key_id != self._key_id():
                 raise Failure(f"what {device.name} has staged was sent with another command key", "send it again")
-            return self._record(session, device, wire.ACTIVATE, {"token": staged.token})
+            return self._record(session, device, wire.ACTIVATE, {"token": staged.token}, also)
 
     def action(self, device: Device, action: int, parameters: bytes = b"") -> Sent:
         return self._send(device, wire.ACTION, {"action": action, "parameters": parameters})
@@ -81,17 +93,17 @@ class Ledger:
 
     def unanswered(self, device: Device | None = None) -> list[Sent]:
         """Frames that nothing shows to have arrived, oldest first; fit to be published again."""
-        with Session(self._engine, expire_on_commit=False) as session:
+        with Session(self._reading, expire_on_commit=False) as session:
             return tables.unanswered(session, device.uuid if device else None)
 
     def last_command(self, device: Device) -> Sent | None:
         """The newest frame to `device`, but for questions and confirms."""
-        with Session(self._engine, expire_on_commit=False) as session:
+        with Session(self._reading, expire_on_commit=False) as session:
             sent = session.scalars(select(Sent).where(Sent.device == device.uuid).order_by(Sent.id.desc()))
             return next((one for one in sent if not one.is_aside), None)
 
     def is_unanswered(self, sent: Sent) -> bool:
-        with Session(self._engine) as session:
+        with Session(self._reading) as session:
             return session.get_one(Sent, sent.id).unanswered
 
     def set_aside(self, device: Device) -> list[Sent]:
@@ -103,7 +115,12 @@ class Ledger:
             return aside
 
     def _send(
-        self, device: Device, kind: int, elements: Mapping[str, bytes | int], expected: Mapping[str, str] | None = None
+        self,
+        device: Device,
+        kind: int,
+        elements: Mapping[str, bytes | int],
+        expected: Mapping[str, str] | None = None,
+        also: Also | None = None,
     ) -> Sent:
         """Open a transaction."""
         self._key()  # a passphrase is asked for before anybody is kept waiting
@@ -120,9 +137,11 @@ class Ledger:
                     **(expected or {}),
                 )
             )
-            return self._record(session, device, kind, {"target": device.target, "token": token, **elements})
+            return self._record(session, device, kind, {"target": device.target, "token": token, **elements}, also)
 
-    def _record(self, session: Session, device: Device, kind: int, elements: dict[str, bytes | int]) -> Sent:
+    def _record(
+        self, session: Session, device: Device, kind: int, elements: dict[str, bytes | int], also: Also | None = None
+    ) -> Sent:
         if kind != wire.ID_REQUEST:
             self._check_free(session, device)
         try:
@@ -133,6 +152,10 @@ class Ledger:
             device=device.uuid, token=elements["token"], type=kind, frame=frame, at=self._now(), unanswered=True
         )
         session.add(sent)
+        registry.enrol(session, device, self._now())
+        audit.append(session, self._now(), f"send {sent.name}", device.uuid, frame=frame)
+        if also:
+            also(session, sent)
         return sent
 
     def _check_free(self, session: Session, device: Device) -> None:
@@ -181,22 +204,22 @@ class Ledger:
     # What is known
 
     def transaction(self, device: Device, token: bytes) -> Transaction:
-        with Session(self._engine, expire_on_commit=False) as session:
+        with Session(self._reading, expire_on_commit=False) as session:
             return session.get_one(Transaction, (device.uuid, token))
 
     def latest_update(self, device: Device) -> Transaction | None:
         """The device's latest INITIATE, whatever became of it."""
-        with Session(self._engine, expire_on_commit=False) as session:
+        with Session(self._reading, expire_on_commit=False) as session:
             return tables.latest_update(session, device.uuid)
 
     def inventory(self, device: Device) -> dict[str, Any] | None:
         """What the device last said it runs, in its own signed words."""
-        with Session(self._engine) as session:
+        with Session(self._reading) as session:
             heard = session.get(Heard, device.uuid)
             return json.loads(heard.inventory) if heard and heard.inventory else None
 
     def alarms(self) -> list[Alarm]:
-        with Session(self._engine, expire_on_commit=False) as session:
+        with Session(self._reading, expire_on_commit=False) as session:
             return list(session.scalars(select(Alarm).order_by(Alarm.id)))
 
     @contextmanager

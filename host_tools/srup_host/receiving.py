@@ -15,6 +15,7 @@ from srup_host import rules, signing
 from srup_host.console import Failure
 from srup_host.fleet import Fleet
 from srup_host.rules import Verdict
+from srup_host.server import audit, registry
 from srup_host.tables import Alarm, Evidence, Heard, Transaction, latest_update, unanswered
 
 _FROM_DEVICE = (wire.RESPONSE, wire.DATA, wire.JOIN_REQUEST, wire.RESIGN_REQUEST)
@@ -64,8 +65,10 @@ class Receiver:
         except (Malformed, BadSignature, InvalidKey, Failure) as error:
             return replace(self._refuse(session, uuid, frame, str(error)), size=len(frame))
         take = self._answered if unverified.type == wire.RESPONSE else self._told
+        registry.enrol(session, self._fleet.device(uuid), self._now())
         happened = take(session, uuid, unverified)
         self._keep(session, happened, frame)
+        registry.heard(session, happened.device, self._now(), happened.value if happened.name == "inventory" else b"")
         return replace(happened, size=len(frame))
 
     def _authentic(self, uuid: str, frame: bytes) -> wire.Unverified:
@@ -157,7 +160,8 @@ class Receiver:
         if update is None or update.status != status.ACTIVATE_SUCCESS or update.agreed:
             return ""
         runs = (inventory.get("name"), inventory.get("version"), inventory.get("tree"))
-        if runs == (update.name, update.version, update.tree) and not inventory.get("trial"):
+        said = update.name, update.version, update.tree
+        if said in (runs, tuple(inventory.get("data") or ())) and not inventory.get("trial"):
             update.agreed = self._now()
             return ""
         return f"said to be confirmed: {update.name} {update.version}, but it runs {runs[0]} {runs[1]}"
@@ -168,6 +172,7 @@ class Receiver:
         if happened.kind is Kind.DUPLICATE or _is_known(session, device, token, frame):
             return
         session.add(Evidence(device=device, token=token, at=now, frame=frame, verdict=happened.kind.value))
+        audit.append(session, now, f"heard {happened.kind}", device, _words(happened), frame)
         if happened.kind is Kind.ALARM:
             session.add(Alarm(device=device, why=happened.why, at=now, count=1, frame=frame))
 
@@ -184,6 +189,12 @@ class Receiver:
 def _is_known(session: Session, uuid: str, token: bytes, frame: bytes) -> bool:
     same = select(Evidence.id).where(Evidence.device == uuid, Evidence.token == token, Evidence.frame == frame)
     return session.scalar(same.limit(1)) is not None
+
+
+def _words(happened: Event) -> dict[str, str]:
+    """What an auditor need not decode the frame for."""
+    said = {"status": "" if happened.status is None else status.name(happened.status)}
+    return {key: value for key, value in (said | {"name": happened.name, "why": happened.why}).items() if value}
 
 
 def _first_alarm(events: list[Event]) -> str:

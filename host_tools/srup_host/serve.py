@@ -11,6 +11,7 @@ from socket import socket
 from typing import Annotated
 
 import typer
+from starlette.applications import Starlette
 
 from srup_host import console, hosting, net
 from srup_host.broker import Broker
@@ -21,6 +22,8 @@ from srup_host.hosting import Hosting, Request
 from srup_host.ledger import Ledger
 from srup_host.receiving import Event, Kind
 from srup_host.sending import describe
+from srup_host.server.c2 import C2
+from srup_host.server.runner import Runner
 
 RETRY_S = 5  # before a broker that has gone is tried again
 TLS_NEWEST = ssl.TLSVersion.MAXIMUM_SUPPORTED
@@ -35,29 +38,50 @@ async def servers(
     unencrypted: list[socket] | None = None,
     seen: Callable[[Request], None] = lambda request: None,
     newest: ssl.TLSVersion = TLS_NEWEST,
+    c2: C2 | None = None,
 ) -> AsyncIterator[None]:
     """The fleet's broker and its HTTPS server on these sockets, until the context ends.
 
-    mqtt: None where the broker is another program · unencrypted: sockets for MQTT over plain TCP · seen: told of every download · newest: TLS version; boards speak 1.2.
+    mqtt: None where the broker is another program · unencrypted: sockets for MQTT over plain TCP · seen: told of every download ·
+    newest: TLS version; boards speak 1.2 · c2: whose API and pages are served, besides what devices download.
     """
     context = net.server_context(fleet, newest)
     async with AsyncExitStack() as running:
         if mqtt:
             await running.enter_async_context(Broker(fleet, mqtt, context if fleet.broker.tls else None, unencrypted))
-        await running.enter_async_context(Hosting(hosting.public(fleet), context, https, seen))
+        pages = _pages(c2) if c2 else None
+        await running.enter_async_context(Hosting(hosting.public(fleet), context, https, seen, pages))
+        if c2:
+            running.callback(c2.news.end)
         yield
 
 
-async def listen(fleet: Fleet, ledger: Ledger, told: Callable[[Event], None], host: str = "") -> None:
+@asynccontextmanager
+async def _again(ledger: Ledger, courier: Courier) -> AsyncIterator[None]:
+    for sent in ledger.unanswered():
+        await courier.send(sent)
+    yield
+
+
+def _pages(c2: C2) -> Starlette:
+    from srup_host.server import app  # takes a while to import, and only who serves needs it
+
+    return app.create(c2)
+
+
+async def listen(
+    fleet: Fleet, ledger: Ledger, told: Callable[[Event], None], host: str = "", c2: C2 | None = None
+) -> None:
     """Publish again what is unanswered, then hand what devices send to the ledger; for ever, also when the broker goes.
 
-    host: as in Courier.
+    host: as in Courier · c2: has what it wants published published, and is told who is online.
     """
     while True:
         try:
-            async with Courier(fleet, ledger, lasting=True, host=host) as courier:
-                for sent in ledger.unanswered():
-                    await courier.send(sent)
+            async with (
+                Courier(fleet, ledger, lasting=True, host=host, state=c2.note_state if c2 else None) as courier,
+                c2.publishing(courier.send) if c2 else _again(ledger, courier),
+            ):
                 while event := await courier.next_event():
                     told(event)
         except Failure as failure:
@@ -96,20 +120,26 @@ def command(
 
 
 async def _serve(fleet: Fleet, address: str, broker: bool, unencrypted_port: int, newest: ssl.TLSVersion) -> None:
-    ledger = Ledger(fleet)
+    c2 = C2(fleet)
     mqtt = net.listen(address, fleet.broker.port) if broker else None
     https = net.listen(address, fleet.https.port)
     unencrypted = net.listen(address, unencrypted_port) if unencrypted_port else None
-    async with servers(fleet, mqtt, https, unencrypted=unencrypted, seen=_show_request, newest=newest):
+    async with servers(fleet, mqtt, https, unencrypted=unencrypted, seen=_show_request, newest=newest, c2=c2):
         _announce(fleet, broker, unencrypted_port)
+        _invite(c2.first_link())
         nearest = "localhost" if broker and not address else ""  # our own broker, wherever devices see it
-        listening = asyncio.create_task(listen(fleet, ledger, lambda event: _show(fleet, event), nearest))
-        stop = asyncio.create_task(_asked_to_stop())
-        await asyncio.wait((listening, stop), return_when=asyncio.FIRST_COMPLETED)
-        for task in (listening, stop):
+        runner = Runner(c2)
+        tasks = [
+            asyncio.create_task(_asked_to_stop()),
+            asyncio.create_task(listen(fleet, c2.ledger, lambda event: _hear(c2, runner, event), nearest, c2)),
+            asyncio.create_task(runner.run()),
+        ]
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+        c2.close()
         console.note("stopped")
 
 
@@ -133,7 +163,24 @@ def _announce(fleet: Fleet, broker: bool, unencrypted_port: int) -> None:
     console.columns(rows, ("cyan",))
 
 
+def _invite(link: str | None) -> None:
+    if link:
+        console.say(
+            "Nobody has an account yet. This link, good once and for a day, makes the first, an administrator's:"
+        )
+        console.say(f"  {link}", "bold")
+
+
+def _hear(c2: C2, runner: Runner, event: Event) -> None:
+    c2.news.tell(event.device)
+    runner.hear(event)
+    _show(c2.fleet, event)
+
+
 def _show_request(request: Request) -> None:
+    """What devices download; not what people look at."""
+    if not request.path.endswith(".srup"):
+        return
     part = f" ({request.range})" if request.range else ""
     console.say(f"https  {request.path}  {request.status}, {console.size(request.size)}{part}", "dim")
 

@@ -1,8 +1,6 @@
 """The ledger's tables. Every time is ms since 1970, every token 16 bytes, every device its UUID as text."""
 
-from typing import Any
-
-from sqlalchemy import Engine, Index, create_engine, event, select
+from sqlalchemy import Index, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from srup import status, wire
@@ -86,6 +84,12 @@ Index(
 )
 
 
+# For what is asked of a table that only ever grows.
+Index("sent_waiting", Sent.device, sqlite_where=Sent.unanswered, postgresql_where=Sent.unanswered)
+Index("sent_to", Sent.device, Sent.id)
+Index("sent_type", Sent.type, Sent.at)
+
+
 class Evidence(Base):
     """A frame from a device that moved something on, as received. verdict: what it was taken for."""
 
@@ -139,21 +143,3 @@ def latest_update(session: Session, device: str) -> Transaction | None:
     """The transaction of the device's newest INITIATE."""
     query = select(Transaction).where(Transaction.device == device, Transaction.kind == wire.INITIATE)
     return session.scalar(query.order_by(Transaction.token.desc()).limit(1))
-
-
-def connect(url: str) -> Engine:
-    """SQLite that takes its write lock when a transaction begins, so that what was read is still true when it is written."""
-    engine = create_engine(url)
-
-    @event.listens_for(engine, "connect")
-    def prepare(connection: Any, _: object) -> None:
-        connection.isolation_level = None
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA busy_timeout=10000")
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Any) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    Base.metadata.create_all(engine)
-    return engine

@@ -1,0 +1,80 @@
+"""`srup audit`: the audit log, taken out and proven."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from srup_host import console, files, keyfiles
+from srup_host.console import Failure
+from srup_host.fleet import Fleet, FleetOption, find
+from srup_host.server import audit, audit_verify
+from srup_host.server.c2 import C2
+
+app = typer.Typer(no_args_is_help=True, help="The audit log: who did what, with the signed frames that show it.")
+
+
+@app.command()
+def export(fleet_dir: FleetOption = None) -> None:
+    """Write the whole log to stdout as JSON Lines, a signed head at its end."""
+    c2 = C2(Fleet.open(fleet_dir))
+    head = _sign(c2)
+    with c2.read() as session:
+        for line in audit.export(session, head):
+            sys.stdout.write(line)
+    c2.close()
+
+
+@app.command()
+def head(fleet_dir: FleetOption = None) -> None:
+    """Number and hash of the newest line, signed. Keep it where the server can't reach it: srup audit verify --head."""
+    c2 = C2(Fleet.open(fleet_dir))
+    sys.stdout.write(_sign(c2) + "\n")
+    c2.close()
+
+
+def _sign(c2: C2) -> str:
+    with c2.write() as session:
+        signed = audit.sign_head(session, c2.audit_key, c2.now())
+    if signed is None:
+        raise Failure("there is no line in the audit log yet")
+    return signed
+
+
+@app.command()
+def verify(
+    log: Annotated[Path, typer.Argument(metavar="FILE", help="An export.")],
+    head: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A head from before: shows a tail cut off, or a log written anew."),
+    ] = None,
+    key: Annotated[
+        str, typer.Option(metavar="KEY", help="The audit key: PEM file or hex.", show_default="the fleet's")
+    ] = "",
+    command_key: Annotated[
+        str,
+        typer.Option(metavar="KEY", help="The command key, to check frames to devices.", show_default="the fleet's"),
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="The result as one line of JSON.")] = False,
+    fleet_dir: FleetOption = None,
+) -> None:
+    """Prove an export, offline: that no line was removed, changed or moved, and that its frames are signed by whom it says.
+
+    Exit code 1 if that is not so.
+    """
+    fleet = find(fleet_dir)
+    if not key and not fleet:
+        raise Failure("whose log is it?", "name the audit key with --key, or the fleet with --fleet")
+    audit_key = keyfiles.load_public(key or str(fleet.directory / "keys" / "audit.pub.pem" if fleet else ""))
+    command = keyfiles.load_public(command_key) if command_key else fleet.public_key("command") if fleet else None
+    kept = files.read(head).decode(errors="replace") if head else None
+    with log.open(encoding="utf-8", errors="replace") as lines:
+        shown = audit_verify.verify(lines, audit_key, command, kept)
+    facts = {"lines": len(shown.hashes), "frames": shown.frames, "devices": len(shown.keys), "head": shown.hashes[-1]}
+    if as_json:
+        console.print_json(facts)
+    else:
+        console.say(f"{facts['lines']} lines, {facts['frames']} signed frames: the log is whole", "bold green")
+        if not head:
+            console.note("up to its end; that its end is the end, a head kept elsewhere shows: --head")

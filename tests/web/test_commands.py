@@ -1,0 +1,112 @@
+"""srup fleet and srup rollout against a server that runs, as a person and as a script use them."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+
+from srup_host.simulate import cards
+from srup_host.simulate.crowd import Crowd
+from srup_host.simulate.ways import Ways
+from tests.host.shell import failed
+from tests.web.served import serving
+
+
+def story(folder, number, how, told):
+    """told(srup): srup(...) -> (exit code, stdout, stderr) of a command line for the fleet served."""
+
+    async def run():
+        async with serving(folder) as served, Crowd(served.fleet, cards.take(served.fleet, number), how):
+            served.fleet_dir = served.fleet.directory
+
+            async def srup(*arguments, **environment):
+                command = [sys.executable, "-m", "srup_host.cli", *map(str, arguments)]
+                process = await asyncio.create_subprocess_exec(
+                    *command,
+                    env=os.environ | {"SRUP_FLEET": str(served.fleet_dir)} | environment,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                )
+                async with asyncio.timeout(60):
+                    out, err = await process.communicate()
+                return process.returncode, out.decode(), err.decode()
+
+            await told(srup, served)
+
+    asyncio.run(run())
+
+
+def test_from_a_bundle_to_the_last_device(tmp_path):
+    async def told(srup, served):
+        served.release("2.0", tmp_path)  # for its file
+        command = ("rollout", "create", tmp_path / "2.0.srup", "--waves", "2 100%", "--watch")
+        code, out, err = await srup(*command)
+        assert (code, out.splitlines()[0]) == (0, "roll-out 1 is done"), err
+        assert out.splitlines()[1] == "simulated 2.0 to 6 devices: 6 confirmed"
+        code, out, _ = await srup("fleet", "list", "--version", "2.0", "--json")
+        found = json.loads(out)
+        assert (code, found["total"], found["devices"][0]["runs"]["word"]) == (0, 6, "confirmed")
+        code, out, err = await srup("fleet", "list")
+        assert out.splitlines()[0].split()[:4] == ["sim-00000", "confirmed", "simulated", "2.0"] and "6 of 6" in err
+        code, out, _ = await srup("fleet", "show", "sim-00001")
+        assert out.startswith("sim-00001: confirmed simulated 2.0; its signed inventory says so")
+        assert "<-  ACTIVATE_SUCCESS" in out
+        assert "RESPONSE" not in out
+        code, out, _ = await srup("rollout", "list", "--json")
+        assert [one["state"] for one in json.loads(out)] == ["done"]
+
+    story(tmp_path, 6, Ways(latency_s=0.01), told)
+
+
+def test_a_bad_release_ends_the_watch_with_another_exit_code(tmp_path):
+    async def told(srup, served):
+        digest = served.release("2.0", tmp_path).digest
+        code, out, _ = await srup("rollout", "create", digest[:12], "--waves", "3 100%", "--watch", "--json")
+        shown = json.loads(out)
+        assert (code, shown["state"]) == (4, "aborted")
+        assert shown["states"]["left out"] >= 5 and sum(shown["by_wave"][0].values()) == 3
+
+    story(tmp_path, 8, Ways(bad=1, latency_s=0.01), told)
+
+
+def test_pause_resume_and_abort(tmp_path):
+    async def told(srup, served):
+        served.release("2.0", tmp_path)
+        night = ("--window", "00:00-00:01") if served.c2.now() // 60_000 % 1440 > 5 else ("--window", "12:00-12:01")
+        code, out, _ = await srup("rollout", "create", tmp_path / "2.0.srup", *night)
+        assert (code, out.splitlines()[0]) == (0, "roll-out 1 is running")
+        assert (await srup("rollout", "pause", "1", "--why", "lunch"))[1].startswith("roll-out 1 is paused: lunch")
+        assert (await srup("rollout", "watch", "1"))[0] == 5
+        assert (await srup("rollout", "resume", "1"))[0] == 0
+        code, out, _ = await srup("rollout", "abort", "1", "--why", "wrong bundle", "--json")
+        assert (code, json.loads(out)["state"]) == (0, "aborted")
+        code, out, err = await srup("rollout", "resume", "1")
+        assert (code, out) == (2, "") and "there is nothing to resume" in err
+        assert (await srup("rollout", "watch", "1"))[0] == 4
+
+    story(tmp_path, 2, Ways(), told)
+
+
+def test_what_the_server_refuses_is_said_in_one_line(tmp_path):
+    async def told(srup, served):
+        for arguments, words in (
+            (("fleet", "show", "nobody"), "there is no device 'nobody'"),
+            (("rollout", "watch", "9"), "there is no roll-out 9"),
+            (("rollout", "create", "0" * 64), "there is no bundle"),
+            (("rollout", "create", "0" * 64, "--waves", "all"), "no end of a wave"),
+        ):
+            code, out, err = await srup(*arguments)
+            assert (code, out) == (2, "") and words in err and len(err.splitlines()) == 1, err
+        code, _, err = await srup("fleet", "list", SRUP_TOKEN="srup_wrong")
+        assert code == 2 and "API token is not valid" in err
+        assert (served.fleet.directory / "api.token").stat().st_mode & 0o777 == 0o600
+
+    story(tmp_path, 0, Ways(), told)
+
+
+def test_without_a_server_it_says_how_to_start_one(tmp_path):
+    from srup_host import init
+
+    fleet = init.create(tmp_path / "fleet", "home", https_port=1)
+    assert failed("fleet", "list", "--fleet", fleet.directory).endswith("start it: srup serve")

@@ -1,0 +1,76 @@
+"""The schema: the migrations make what the models say, and take a database from before there were any along."""
+
+from pathlib import Path
+
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, inspect
+
+from srup_host import init
+from srup_host.ledger import Ledger
+from srup_host.server import database, models
+from srup_host.tables import Base
+from tests.host.fake_device import FakeDevice
+
+LEDGER = ("alarms", "evidence", "heard", "minted", "sent", "transactions")
+
+
+def test_the_migrations_make_what_the_models_say(tmp_path):
+    assert models
+    engine = database.connect(f"sqlite:///{tmp_path / 'new.sqlite'}")
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_the_newest_migration_is_the_one_that_is_asked_for():
+    config = Config()
+    config.set_main_option("script_location", str(Path(database.__file__).parent / "migrations"))
+    assert ScriptDirectory.from_config(config).get_heads() == [database.HEAD]
+
+
+def test_what_is_asked_for_every_frame_is_asked_of_an_index(tmp_path):
+    """However much has been sent and heard."""
+    engine = database.connect(f"sqlite:///{tmp_path / 'new.sqlite'}")
+    asked = [
+        "SELECT * FROM sent WHERE unanswered = 1 AND device = 'x' ORDER BY id",
+        "SELECT * FROM sent WHERE device = 'x' ORDER BY id DESC LIMIT 50",
+        "SELECT device FROM sent WHERE type = 6 AND at > 1",
+        "SELECT * FROM transactions WHERE device = 'x' AND kind = 1 ORDER BY token DESC LIMIT 1",
+        "SELECT id FROM evidence WHERE device = 'x' AND token = x'00'",
+        "SELECT max(number) FROM audit",
+        "SELECT * FROM rollout_devices WHERE rollout = 1 AND state = 'pending' AND wave <= 3",
+    ]
+    with engine.connect() as connection:
+        for query in asked:
+            plan = " ".join(row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}"))
+            assert "SEARCH" in plan, (query, plan)
+
+
+def test_what_was_sent_before_there_were_migrations_is_still_known(tmp_path):
+    fleet = init.create(tmp_path / "fleet", "home")
+    kitchen = FakeDevice(fleet)
+    old = create_engine(database.url(fleet))
+    Base.metadata.create_all(old, tables=[Base.metadata.tables[name] for name in LEDGER])
+    with old.begin() as connection:
+        for index in ("sent_waiting", "sent_to", "sent_type"):
+            connection.exec_driver_sql(f"DROP INDEX {index}")
+    row = "INSERT INTO sent (device, token, type, frame, at, unanswered) VALUES (?, ?, 4, x'00', 1, 0)"
+    with old.begin() as connection:
+        connection.exec_driver_sql(row, (kitchen.uuid, bytes(16)))
+    old.dispose()
+    for _ in range(2):
+        ledger = Ledger(fleet)
+        assert ledger.last_command(kitchen.device).at == 1
+        assert "rollouts" in inspect(ledger.engine).get_table_names()
+        ledger.close()
+
+
+def test_reading_waits_for_nobody_and_sees_one_moment(tmp_path):
+    engine = database.connect(f"sqlite:///{tmp_path / 'one.sqlite'}")
+    insert = "INSERT INTO alarms (device, why, at, count, frame) VALUES ('', '', 0, 1, x'')"
+    with engine.begin() as writer, database.reading(engine).connect() as reader:
+        writer.exec_driver_sql(insert)
+        assert reader.exec_driver_sql("SELECT count(*) FROM alarms").scalar() == 0

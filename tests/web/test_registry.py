@@ -1,0 +1,179 @@
+"""The registry: what the fleet's directory and the devices' signed frames say, and how well it is known."""
+
+import pytest
+
+from srup import status
+from srup_host.server import heartbeat, truth
+from srup_host.server.roles import Role
+from srup_host.server.truth import HEARTBEAT_MS, MISSED, Said
+from srup_host.tables import Transaction
+from tests.host.fake_device import NOW
+
+MANIFEST = {"name": "thermometer", "version": "2.0", "tree": "ab" * 32, "counter": 1}
+OLD = MANIFEST | {"version": "1.0", "tree": "cd" * 32}
+
+
+def show(site, name="kitchen"):
+    return site.program(Role.VIEWER).get(f"/api/v1/devices/{name}").json()
+
+
+def update(site, fake, *answers):
+    """An INITIATE of MANIFEST, and what the device answers to it and to the ACTIVATE."""
+    sent = site.c2.ledger.initiate(fake.device, "https://localhost:8443/x.srup", bytes(32), MANIFEST)
+    for value in answers:
+        if value == status.ACTIVATE_TRIAL:
+            site.c2.ledger.activate(fake.device)
+        site.hear(fake, fake.response(sent.token, value))
+    return sent
+
+
+def test_a_device_is_there_once_it_is_enrolled_with_its_key_and_its_fingerprint(site):
+    fake = site.device()
+    shown = show(site)
+    assert (shown["uuid"], shown["name"], shown["board"]) == (fake.uuid, "kitchen", "UNIX")
+    assert shown["public_key"] == fake.device.public_key and len(shown["fingerprint"]) == 64
+    assert (shown["runs"]["word"], shown["seen"], shown["inventory"]) == ("unknown", None, None)
+    assert show(site, fake.uuid)["name"] == "kitchen"
+
+
+def test_what_it_runs_is_confirmed_by_its_signed_inventory_and_by_which_frame(site):
+    fake = site.device()
+    site.clock.now += 5000
+    site.hear(fake, fake.inventory(OLD))
+    runs = show(site)["runs"]
+    assert (runs["word"], runs["app"], runs["version"], runs["at"]) == ("confirmed", "thermometer", "1.0", NOW + 5000)
+    frames = site.program(Role.VIEWER).get("/api/v1/devices/kitchen/frames").json()
+    assert [frame["id"] for frame in frames if frame["what"] == "DATA inventory"] == [runs["evidence"]]
+
+
+def test_what_it_says_of_an_update_is_believed_until_the_inventory_agrees(site):
+    fake = site.device()
+    site.hear(fake, fake.inventory(OLD))
+    update(site, fake, status.UPDATE_SUCCESS, status.ACTIVATE_TRIAL)
+    runs = show(site)["runs"]
+    assert (runs["word"], runs["version"], runs["why"]) == ("believed", "1.0", "thermometer 2.0 is on trial there")
+    sent = site.c2.ledger.latest_update(fake.device)
+    site.hear(fake, fake.response(sent.token, status.ACTIVATE_SUCCESS))
+    assert (show(site)["runs"]["word"], show(site)["runs"]["version"]) == ("believed", "2.0")
+    site.hear(fake, fake.inventory(MANIFEST, {sent.token: status.ACTIVATE_SUCCESS}))
+    assert (show(site)["runs"]["word"], show(site)["runs"]["version"]) == ("confirmed", "2.0")
+
+
+def test_a_word_that_is_too_old_is_overdue_and_says_so(site):
+    fake = site.device()
+    site.hear(fake, fake.inventory(OLD))
+    site.clock.now += MISSED * HEARTBEAT_MS + 1
+    runs = show(site)["runs"]
+    assert (runs["word"], runs["version"]) == ("overdue", "1.0")
+
+
+@pytest.mark.parametrize(
+    ("seen", "agreed", "word"),
+    [
+        (b"", None, "confirmed"),
+        (b"\x00", None, "confirmed"),  # staged: what runs has not changed
+        (b"\x00\x11", None, "believed"),
+        (b"\x00\x11\x1d", None, "believed"),
+        (b"\x00\x11\x10", None, "believed"),
+        (b"\x00\x11\x10", NOW, "confirmed"),
+        (b"\x00\x11\x1e", None, "confirmed"),
+        (b"\xff", None, "confirmed"),
+    ],
+)
+def test_the_words(seen, agreed, word):
+    transaction = Transaction(
+        device="", token=b"", kind=1, key_id=b"", opened=NOW, seen=seen, name="a", version="2", agreed=agreed
+    )
+    assert truth.of(Said("a", "1", NOW, 1), transaction, NOW).word == word
+    assert truth.of(None, transaction, NOW).word == "unknown"
+    assert truth.of(Said("a", "1", 0, 1), transaction, NOW).word == "overdue"
+
+
+def test_what_a_stranger_signs_changes_nothing(site):
+    kitchen, cellar = site.device(), site.device("cellar")
+    site.hear(kitchen, cellar.inventory(MANIFEST))
+    assert show(site)["runs"]["word"] == "unknown" and show(site)["seen"] is None
+
+
+def test_lists_are_paged_searched_and_filtered(site):
+    for number in range(7):
+        fake = site.device(f"board-{number}")
+        site.hear(fake, fake.inventory(MANIFEST if number < 2 else OLD))
+    site.device("kitchen")
+    operator = site.program(Role.OPERATOR)
+    operator.patch("/api/v1/devices/board-3", json={"groups": ["roof"], "tags": ["old", "wet"]})
+
+    def names(**asked):
+        found = operator.get("/api/v1/devices", params=asked).json()
+        return [device["name"] for device in found["devices"]], found["total"]
+
+    assert names(size=3, page=2) == (["board-3", "board-4", "board-5"], 8)
+    assert names(version="2.0") == (["board-0", "board-1"], 2)
+    assert names(group="roof") == names(tag="wet") == (["board-3"], 1)
+    assert names(search="kit")[0] == ["kitchen"] and names(search="%")[0] == []
+    assert names(board="RP2040")[1] == 0
+    assert operator.get("/api/v1/devices", params={"size": 501}).status_code == 422
+
+
+def test_labels_of_many_are_set_for_all_or_for_none(site):
+    site.device("a"), site.device("b")
+    operator = site.program(Role.OPERATOR)
+    body = {"devices": ["a", "nobody"], "groups": ["roof"]}
+    assert operator.patch("/api/v1/devices", json=body).status_code == 404
+    assert show(site, "a")["groups"] == []
+    assert operator.patch("/api/v1/devices", json=body | {"devices": ["a", "b"]}).json() == {"devices": 2}
+    assert show(site, "b")["groups"] == ["roof"]
+    for bad in ("", "<b>", "x" * 33):
+        assert operator.patch("/api/v1/devices/a", json={"tags": [bad]}).status_code == 400
+
+
+def test_quarantine_has_a_reason_a_time_and_an_end(site):
+    site.device()
+    operator = site.program(Role.OPERATOR)
+    shown = operator.put("/api/v1/devices/kitchen/quarantine", json={"why": "smells of smoke"}).json()
+    assert (shown["quarantined"], shown["quarantined_why"]) == (NOW, "smells of smoke")
+    assert operator.get("/api/v1/devices", params={"quarantined": True}).json()["total"] == 1
+    assert operator.delete("/api/v1/devices/kitchen/quarantine").json()["quarantined"] is None
+
+
+def test_asking_a_device_sends_it_a_signed_id_request(site):
+    fake = site.device()
+    answer = site.program(Role.OPERATOR).post("/api/v1/devices/kitchen/ask")
+    assert answer.status_code == 202
+    assert [(sent.device, sent.name) for sent in site.published] == [(fake.uuid, "ID_REQUEST")]
+    assert site.published[0].token.hex() == answer.json()["token"]
+
+
+def test_a_device_that_leaves_the_directory_is_no_longer_listed_and_may_come_back(site):
+    fake = site.device()
+    path = site.fleet.directory / "devices" / f"{fake.uuid}.json"
+    content = path.read_bytes()
+    for gone in (True, False):
+        path.unlink() if gone else path.write_bytes(content)
+        with site.c2.write() as session:
+            site.c2_sync(session)
+        assert site.program(Role.VIEWER).get("/api/v1/devices").json()["total"] == (0 if gone else 1)
+
+
+def test_the_fleet_in_figures(site):
+    for number in range(3):
+        fake = site.device(f"b{number}")
+        site.hear(fake, fake.inventory(MANIFEST if number else OLD))
+    site.c2.note_state(fake.uuid, True)
+    figures = site.program(Role.VIEWER).get("/api/v1/fleet").json()
+    assert (figures["devices"], figures["online"]) == (3, 1)
+    assert figures["versions"][0] == {"app": "thermometer", "version": "2.0", "devices": 2}
+    text = site.program(Role.VIEWER).get("/metrics").text
+    assert "srup_devices 3\n" in text and 'srup_devices_running{app="thermometer",version="2.0"} 2' in text
+
+
+def test_each_device_is_asked_once_a_heartbeat_what_it_runs(site):
+    kitchen, cellar = site.device(), site.device("cellar")
+    assert heartbeat.ask(site.c2) == 2 and heartbeat.ask(site.c2) == 0
+    assert {sent.device for sent in site.published} == {kitchen.uuid, cellar.uuid}
+    site.hear(kitchen, kitchen.inventory(OLD))
+    site.clock.now += HEARTBEAT_MS // 2
+    site.hear(cellar, cellar.inventory(OLD))
+    site.clock.now += HEARTBEAT_MS // 2 + 1
+    site.published.clear()
+    assert heartbeat.ask(site.c2) == 1 and site.published[0].device == kitchen.uuid

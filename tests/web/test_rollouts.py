@@ -1,0 +1,349 @@
+"""Roll-outs, told as stories: waves, bad releases, devices that lie or fall silent, people who stop and approve."""
+
+import pytest
+
+from srup import status
+from srup_host.server import rollout_dispatch
+from srup_host.server.roles import Role
+from srup_host.server.runner import Runner
+from tests.web.crowd import Crowd
+
+MINUTE = 60_000
+
+
+@pytest.fixture
+def crowd(site):
+    return Crowd(site)
+
+
+@pytest.fixture
+def operator(site):
+    return site.program(Role.OPERATOR)
+
+
+def create(operator, crowd, code=201, **body):
+    policy = {"waves": ["2", "50%", "100%"]} | body.pop("policy", {})
+    answer = operator.post("/api/v1/rollouts", json={"bundle": crowd.release(), "policy": policy} | body)
+    assert answer.status_code == code, answer.text
+    return answer.json()
+
+
+def show(operator, number=1):
+    return operator.get(f"/api/v1/rollouts/{number}").json()
+
+
+def events(operator, device="", number=1):
+    told = operator.get(f"/api/v1/rollouts/{number}/events", params={"size": 500, "device": device}).json()
+    return [event["event"] for event in reversed(told)]
+
+
+def test_a_good_release_reaches_everybody_wave_by_wave(crowd, operator):
+    crowd.devices(good=10)
+    made = create(operator, crowd)
+    assert (made["state"], made["devices"], made["waves"]) == ("running", 10, 3)
+    crowd.play()
+    shown = show(operator)
+    assert (shown["state"], shown["states"]) == ("done", {"confirmed": 10})
+    assert [sum(wave.values()) for wave in shown["by_wave"]] == [2, 3, 5]
+    assert events(operator).count("wave") == 2
+    uuid = next(iter(crowd.played))
+    assert events(operator, uuid) == ["begin", "fetched", "go", "tried", "succeeded", "agreed"]
+    fleet = operator.get("/api/v1/fleet").json()
+    assert fleet["versions"] == [{"app": "thermometer", "version": "2.0", "devices": 10}]
+
+
+def test_a_wave_begins_only_when_the_one_before_is_over(crowd, operator):
+    crowd.devices(good=10)
+    create(operator, crowd)
+    crowd.runner.round()
+    asked = {sent.device for sent in crowd.site.published if sent.name == "INITIATE"}
+    assert len(asked) == 2
+    crowd.play()
+    first = [
+        event["device"]
+        for event in reversed(operator.get("/api/v1/rollouts/1/events?size=500").json())
+        if event["device"]
+    ]
+    last_of_canaries = max(position for position, device in enumerate(first) if device in asked)
+    assert set(first[: last_of_canaries + 1]) == asked
+
+
+def test_a_bad_release_stops_itself_with_no_more_than_the_canaries_touched(crowd, operator):
+    crowd.devices(good=0, bad=20)
+    create(operator, crowd, policy={"waves": ["3", "100%"]})
+    crowd.play()
+    shown = show(operator)
+    assert shown["state"] == "aborted" and "have failed" in shown["why"]
+    assert shown["states"] == {"failed": 3, "left out": 17}
+    assert sum("INITIATE" in played.got for played in crowd.played.values()) == 3
+    assert {played.runs["version"] for played in crowd.played.values()} == {"1.0"}
+
+
+def test_a_few_failures_are_borne(crowd, operator):
+    crowd.devices(good=29, bad=1)
+    create(operator, crowd, policy={"waves": ["100%"]})
+    crowd.play()
+    shown = show(operator)
+    assert (shown["state"], shown["states"]) == ("done", {"confirmed": 29, "failed": 1})
+    failed = operator.get("/api/v1/rollouts/1/devices?state=failed").json()["devices"]
+    assert [(one["status"], one["why"]) for one in failed] == [(status.ACTIVATE_REVERTED, "ACTIVATE_REVERTED")]
+
+
+def test_a_gate_that_is_not_passed_pauses_and_a_person_may_open_it(crowd, operator):
+    crowd.devices(good=20)
+    crowd.release()
+    for played in list(crowd.played.values()):
+        played.ways = ["good"]
+    made = create(operator, crowd, policy={"waves": ["4", "100%"], "abort": 0.5, "success": 0.9})
+    canary = operator.get("/api/v1/rollouts/1/devices").json()["devices"][0]["device"]
+    crowd.played[canary].ways = ["bad"]
+    crowd.play()
+    assert made["waves"] == 2
+    shown = show(operator)
+    assert shown["state"] == "paused" and "3 of 4 confirmed" in shown["why"]
+    assert operator.post("/api/v1/rollouts/1/resume", json={"why": "a loose cable"}).json()["wave"] == 1
+    crowd.play()
+    assert show(operator)["states"] == {"confirmed": 19, "failed": 1}
+
+
+def test_a_download_that_fails_is_tried_again_later_and_not_for_ever(crowd, operator):
+    flaky = crowd.device("flaky", status.UPDATE_FAIL_SERVER, status.UPDATE_FAIL_HTTP, "good")
+    hopeless = crowd.device("hopeless", status.UPDATE_FAIL_SERVER)
+    create(operator, crowd, policy={"waves": ["100%"], "abort": 1, "attempts": 3, "backoff_s": 60})
+    crowd.play()
+    assert flaky.got.count("INITIATE") == 1
+    crowd.site.clock.now += 60_000
+    crowd.play()
+    assert flaky.got.count("INITIATE") == 2
+    crowd.site.clock.now += 60_000
+    crowd.play()
+    assert flaky.got.count("INITIATE") == 2  # the second wait is twice as long
+    crowd.site.clock.now += 60_000
+    crowd.play()
+    assert (flaky.got.count("INITIATE"), hopeless.got.count("INITIATE")) == (3, 3)
+    assert show(operator)["states"] == {"confirmed": 1, "failed": 1}
+
+
+@pytest.mark.parametrize("value", [status.UPDATE_FAIL_BOARD, status.UPDATE_FAIL_DOWNGRADE, status.UPDATE_FAIL_BUNDLE])
+def test_what_can_never_work_is_not_tried_again(crowd, operator, value):
+    device = crowd.device("kitchen", value)
+    create(operator, crowd, policy={"abort": 1})
+    crowd.play()
+    assert device.got.count("INITIATE") == 1 and show(operator)["states"] == {"failed": 1}
+
+
+def test_a_device_that_says_it_is_confirmed_and_runs_something_else_is_no_success(crowd, operator):
+    crowd.device("liar", "liar")
+    create(operator, crowd, policy={"timeout_s": 60, "abort": 1})
+    crowd.play()
+    assert show(operator)["states"] == {"reported": 1}
+    crowd.site.clock.now += 2 * MINUTE
+    crowd.play()
+    assert show(operator)["states"] == {"failed": 1}
+    assert "said to be confirmed" in operator.get("/api/v1/devices/liar").json()["alarms"][0]["why"]
+
+
+def test_a_device_that_falls_silent_holds_nobody_up(crowd, operator):
+    crowd.device("gone", "silent")
+    crowd.devices(good=5)
+    create(operator, crowd, policy={"waves": ["100%"], "timeout_s": 600, "abort": 0.5})
+    crowd.play()
+    assert show(operator)["states"] == {"confirmed": 5, "staging": 1}
+    crowd.site.clock.now += 601_000
+    crowd.play()
+    shown = show(operator)
+    assert (shown["state"], shown["states"]) == ("done", {"confirmed": 5, "failed": 1})
+
+
+def test_a_device_that_fails_again_and_again_is_put_in_quarantine_and_left_out(crowd, operator):
+    crowd.device("kitchen", "bad")
+    for number in (1, 2):
+        create(operator, crowd, policy={"quarantine_after": 2, "abort": 1})
+        crowd.play()
+        assert show(operator, number)["states"] == {"failed": 1}
+    shown = operator.get("/api/v1/devices/kitchen").json()
+    assert shown["quarantined"] and "2 updates failed" in shown["quarantined_why"]
+    create(operator, crowd)
+    crowd.play()
+    assert (show(operator, 3)["state"], show(operator, 3)["states"]) == ("done", {"left out": 1})
+    operator.delete("/api/v1/devices/kitchen/quarantine")
+    next(iter(crowd.played.values())).ways = ["good"]
+    create(operator, crowd)
+    crowd.play()
+    assert show(operator, 4)["states"] == {"confirmed": 1}
+
+
+def test_pause_begins_nothing_and_finishes_what_is_on_trial(crowd, operator):
+    crowd.devices(good=6)
+    create(operator, crowd)
+    crowd.runner.round()
+    crowd.deliver()  # staged
+    crowd.runner.round()
+    crowd.deliver()  # on trial
+    operator.post("/api/v1/rollouts/1/pause", json={"why": "lunch"})
+    crowd.play()
+    shown = show(operator)
+    assert (shown["state"], shown["states"]) == ("paused", {"confirmed": 2, "pending": 4})
+    operator.post("/api/v1/rollouts/1/resume", json={})
+    crowd.play()
+    assert show(operator)["state"] == "done"
+
+
+@pytest.mark.parametrize("rounds", [0, 1, 2])
+def test_abort_by_a_person_cancels_what_is_staged_and_confirms_no_trial(crowd, operator, rounds):
+    crowd.devices(good=6)
+    create(operator, crowd, policy={"waves": ["4", "100%"]})
+    for _ in range(rounds):
+        crowd.runner.round()
+        crowd.deliver()
+    operator.post("/api/v1/rollouts/1/abort", json={"why": "wrong bundle"})
+    crowd.play()
+    shown = show(operator)
+    assert shown["state"] == "aborted" and shown["why"] == "wrong bundle"
+    assert not [played for played in crowd.played.values() if "DATA confirm" in played.got]
+    touched = [played for played in crowd.played.values() if "INITIATE" in played.got]
+    assert len(touched) == (4 if rounds else 0)
+    if rounds == 1:
+        assert all("ACTION" in played.got for played in touched)  # CANCEL
+    assert operator.post("/api/v1/rollouts/1/resume", json={}).status_code == 400
+
+
+def test_nobody_approves_of_their_own_rollout(site, crowd):
+    crowd.devices(good=2)
+    ada, bob = site.person(Role.APPROVER, "ada"), site.person(Role.APPROVER, "bob")
+    body = {"bundle": crowd.release(), "policy": {"approval": True}}
+    made = ada.post("/api/v1/rollouts", json=body, headers={"X-CSRF-Token": ada.csrf}).json()
+    assert made["state"] == "waiting"
+    crowd.play()
+    assert not any("INITIATE" in played.got for played in crowd.played.values())
+
+    def approve(person):
+        return person.post("/api/v1/rollouts/1/approve", headers={"X-CSRF-Token": person.csrf})
+
+    assert approve(ada).status_code == 400
+    assert approve(bob).json()["approved_by"] == "person:bob"
+    assert approve(bob).status_code == 400
+    crowd.play()
+    assert show(site.program(Role.VIEWER))["state"] == "done"
+
+
+def test_activation_waits_for_an_approver(site, crowd, operator):
+    crowd.devices(good=2)
+    create(operator, crowd, policy={"activation": "approval"})
+    crowd.play()
+    assert show(operator)["states"] == {"staged": 2}
+    assert operator.post("/api/v1/rollouts/1/activate").status_code == 403
+    assert site.program(Role.APPROVER).post("/api/v1/rollouts/1/activate").status_code == 200
+    crowd.play()
+    assert show(operator)["states"] == {"confirmed": 2}
+
+
+def test_activation_at_a_set_time(crowd, operator):
+    crowd.devices(good=2)
+    at = crowd.site.clock.now + 10 * MINUTE
+    create(operator, crowd, policy={"activation": "time", "activate_at": at})
+    crowd.play()
+    assert show(operator)["states"] == {"staged": 2}
+    crowd.site.clock.now = at
+    crowd.play()
+    assert show(operator)["states"] == {"confirmed": 2}
+
+
+def test_a_window_and_a_rate_hold_back(crowd, operator):
+    crowd.devices(good=9)
+    create(operator, crowd, policy={"waves": ["100%"], "rate": 4, "window": "09:00-10:00"})
+    crowd.play()  # 08:00 UTC
+    assert show(operator)["states"] == {"pending": 9}
+    crowd.site.clock.now += 60 * MINUTE
+    for expected in (4, 8, 9):
+        crowd.play()
+        assert show(operator)["states"].get("confirmed") == expected
+        crowd.site.clock.now += MINUTE
+
+
+def test_no_more_trials_begin_than_can_be_confirmed_in_time(crowd, operator, monkeypatch):
+    """Trials do not last long: a server that is behind must not begin more of them."""
+    monkeypatch.setattr(rollout_dispatch, "TRIALS", 3)
+    crowd.devices(good=8)
+    create(operator, crowd, policy={"waves": ["100%"]})
+    crowd.runner.round()
+    crowd.deliver()
+    most = 0
+    for _ in range(12):
+        crowd.runner.round()
+        states = show(operator)["states"]
+        most = max(most, states.get("activating", 0) + states.get("on trial", 0))
+        crowd.deliver()
+    assert (most, show(operator)["state"]) == (3, "done")
+
+
+def test_newcomers_are_taken_in_where_that_is_asked_for(crowd, operator):
+    crowd.devices(good=2)
+    operator.patch("/api/v1/devices", json={"devices": ["d000", "d001"], "groups": ["roof"]})
+    create(operator, crowd, selector={"group": "roof"}, policy={"dynamic": True})
+    crowd.play()
+    assert (show(operator)["state"], show(operator)["states"]) == ("running", {"confirmed": 2})
+    crowd.device("late")
+    operator.patch("/api/v1/devices/late", json={"groups": ["roof"]})
+    crowd.play()
+    assert show(operator)["states"] == {"confirmed": 3}
+
+
+def test_two_rollouts_do_not_get_in_each_others_way(crowd, operator):
+    crowd.devices(good=4)
+    create(operator, crowd)
+    crowd.runner.round()
+    create(operator, crowd)
+    crowd.play()
+    assert [show(operator, number)["states"] for number in (1, 2)] == [{"confirmed": 4}] * 2
+    assert all(not alarm for alarm in crowd.site.c2.ledger.alarms())
+
+
+def test_two_workers_begin_with_each_device_once(crowd, operator):
+    crowd.devices(good=10)
+    create(operator, crowd, policy={"waves": ["100%"]})
+    other = Runner(crowd.site.c2)
+    for _ in range(12):
+        other.round()
+        crowd.runner.round()
+        crowd.deliver()
+        crowd.site.clock.now += 10
+    assert show(operator)["state"] == "done"
+    assert {played.got.count("INITIATE") for played in crowd.played.values()} == {1}
+    assert {played.got.count("ACTIVATE") for played in crowd.played.values()} == {1}
+
+
+def test_a_worker_killed_at_any_frame_loses_nothing_and_sends_no_update_twice(crowd, operator):
+    """Killed between recording a frame and publishing it, again and again: the next worker publishes what is unanswered."""
+    crowd.devices(good=3)
+    create(operator, crowd, policy={"waves": ["100%"]})
+    for _ in range(30):
+        Runner(crowd.site.c2).round()
+        crowd.site.published.clear()  # the crash
+        crowd.site.clock.now += 31_000
+        crowd.site.published += crowd.site.c2.ledger.unanswered()  # as serve.listen does
+        crowd.deliver()
+    assert show(operator)["states"] == {"confirmed": 3}
+    tokens = {sent.token for sent in crowd.site.c2.ledger.unanswered()}
+    assert not tokens
+    assert {played.got.count("INITIATE") for played in crowd.played.values()} == {1}
+
+
+def test_a_rollout_to_nobody_or_of_nothing_is_refused(crowd, operator):
+    assert "no devices" in create(operator, crowd, 400)["error"]
+    crowd.device("kitchen")
+    create(operator, crowd, 404, bundle="0" * 64)
+    create(operator, crowd, 404, devices=["nobody"])
+    create(operator, crowd, 400, selector={"version": "9.9"})
+    create(operator, crowd, 422, policy={"waves": ["x"]})
+    assert operator.get("/api/v1/rollouts").json() == []
+
+
+def test_every_step_has_its_actor_in_the_audit_log(site, crowd, operator):
+    crowd.devices(good=0, bad=3)
+    create(operator, crowd)
+    crowd.play()
+    told = site.program(Role.VIEWER).get("/api/v1/audit", params={"size": 500}).json()
+    by = {line["action"]: line["actor"] for line in told}
+    assert by["roll-out made"] == "token:a-operator" and by["roll-out breach"] == "rollout:1"
+    assert by["send INITIATE"] == "rollout:1" and by["send ID_REQUEST"] == "server"

@@ -1,0 +1,95 @@
+"""Roll-outs over simulated devices on a real broker, with real downloads: good ones, bad ones, and devices that come and go."""
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from srup_host.simulate import cards
+from srup_host.simulate.crowd import Crowd
+from srup_host.simulate.ways import BAD, BROKEN, CRASH, Ways
+from tests.web.served import serving
+
+
+def play(folder, number, how, story):
+    async def told():
+        async with serving(folder) as served, Crowd(served.fleet, cards.take(served.fleet, number), how) as crowd:
+            await story(served, crowd)
+        assert len(asyncio.all_tasks()) == 1  # nothing is left running
+
+    asyncio.run(told())
+
+
+def test_a_good_release_reaches_every_simulated_device(tmp_path):
+    async def story(served, crowd):
+        number = served.roll_out(served.release("2.0", tmp_path), waves=["3", "100%"])
+        shown = await served.until(number, "done")
+        assert shown["states"] == {"confirmed": 20}
+        assert crowd.versions() == {"2.0": 20}
+        assert sum(request.status == 200 for request in served.requests) == 20
+        assert served.c2.ledger.alarms() == [] and served.c2.ledger.unanswered() == []
+
+    play(tmp_path, 20, Ways(latency_s=0.01), story)
+
+
+@pytest.mark.parametrize("way", [BAD, CRASH])
+def test_a_release_that_30_per_cent_do_not_bear_ends_in_its_canaries(tmp_path, way):
+    async def story(served, crowd):
+        release = served.release("2.0", tmp_path)
+        number = served.roll_out(release, waves=["8", "50%", "100%"])
+        shown = await served.until(number, "aborted")
+        touched = shown["states"].get("failed", 0) + shown["states"].get("confirmed", 0)
+        assert touched <= 8 and sum(shown["by_wave"][0].values()) == 8
+        assert shown["by_wave"][1:] == [{"left out": 7}, {"left out": 15}]
+        assert crowd.versions()["1.0"] >= 22
+
+    play(tmp_path, 30, Ways(**{way: 0.3}, latency_s=0.01, seed="3"), story)
+
+
+def test_few_that_fail_are_counted_and_the_others_get_it(tmp_path):
+    async def story(served, crowd):
+        number = served.roll_out(served.release("2.0", tmp_path), waves=["100%"], attempts=2, backoff_s=0)
+        shown = await served.until(number, "done")
+        assert shown["states"] == {"confirmed": 28, "failed": 2}
+        assert crowd.versions() == {"2.0": 28, "1.0": 2}
+
+    play(tmp_path, 30, Ways(bad=1 / 30, broken=1 / 30, latency_s=0.01), story)
+
+
+def test_devices_that_come_and_go_miss_nothing(tmp_path):
+    async def story(served, crowd):
+        number = served.roll_out(served.release("2.0", tmp_path), waves=["100%"])
+        shown = await served.until(number, "done")
+        assert shown["states"] == {"confirmed": 10} and served.c2.ledger.alarms() == []
+
+    play(tmp_path, 10, Ways(offline=0.5, spell_s=0.2, latency_s=0.02), story)
+
+
+def test_the_shares_are_exact_and_fall_on_the_same_devices():
+    uuids = [str(number) for number in range(1000)]
+    how = Ways(bad=0.03, crash=0.01, broken=0.02)
+    ways = how.share_out(uuids)
+    assert [list(ways.values()).count(way) for way in (BAD, CRASH, BROKEN)] == [30, 10, 20]
+    assert ways == how.share_out(uuids[::-1]) != Ways(bad=0.03, seed="x").share_out(uuids)
+
+
+def test_srup_simulate_as_a_command(tmp_path):
+    """Enrolled once, and the same devices the next time, running what they ran."""
+
+    async def story(served, crowd):
+        command = [sys.executable, "-m", "srup_host.cli", "simulate", "3", "--fleet", str(served.fleet.directory)]
+        process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
+        while b"3 connected" not in await process.stdout.readline():
+            pass
+        number = served.roll_out(served.release("2.0", tmp_path), waves=["100%"])
+        assert (await served.until(number, "done"))["states"] == {"confirmed": 3}
+        process.send_signal(signal.SIGINT)
+        assert await process.wait() == 0
+        kept = json.loads((served.fleet.directory / "simulated.json").read_text())
+        assert [card["runs"]["version"] for card in kept] == ["2.0"] * 3
+        assert {card.uuid for card in cards.take(served.fleet, 2)} <= {card["uuid"] for card in kept}
+
+    play(tmp_path, 0, Ways(), story)
