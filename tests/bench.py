@@ -23,6 +23,7 @@ def openssl_verify_us(times: int = 200) -> float:
 
 def main() -> None:
     figures = json.loads(run(ROOT / "tests" / "bench_device.py", heap="2m").splitlines()[-1])
+    figures |= json.loads(run(ROOT / "tests" / "bench_p256_device.py", heap="2m", native=True).splitlines()[-1])
     figures["verify / OpenSSL's on this machine"] = round(figures["verify"] / openssl_verify_us())
     target = ROOT / "build" / "bench" / "unix.json"
     target.parent.mkdir(parents=True, exist_ok=True)

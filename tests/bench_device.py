@@ -31,7 +31,7 @@ for name in ("limits", "errors", "port", "status", "tokens", "wire", "p256", "st
              "update", "link", "download", "bundle", "slots", "reply", "transport", "config", "updater", "agent"):  # fmt: skip
     figures["heap " + name] = heap_of("srup." + name)
 
-from srup import auth, p256, wire
+from srup import p256, wire
 from tests.unit.server import DEVICE, Key, token
 from tests.unit.test_trust import COMMAND, Board
 
@@ -45,10 +45,10 @@ figures["sha256 of 32 KiB"] = median_us(21, lambda: sha256(block).digest())
 
 frames = [COMMAND.frame(wire.ID_REQUEST, target=DEVICE, token=token(nth=nth)) for nth in range(21)]
 board = Board()
-unverified = auth.p256.verify
-auth.p256.verify = lambda *_: None  # the rest of the road, without the signature
+unverified = p256.verify
+p256.verify = lambda *_: None  # the rest of the road, without the signature
 figures["decode, authenticate and admit, without ECDSA"] = median_us(21, lambda: board.receive(frames.pop(0)))
-auth.p256.verify = unverified
+p256.verify = unverified
 
 gc.collect()
 gc.disable()

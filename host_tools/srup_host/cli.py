@@ -6,8 +6,10 @@ import sys
 import typer
 
 from srup import __version__
-from srup_host import bundle_commands, console, init, inspector, mosquitto, send, serve, sign_commands
+from srup_host import bundle_commands, console, init, inspector, key_commands, mosquitto, send, serve, sign_commands
 from srup_host.console import Failure
+from srup_host.server import account_commands, audit_commands, fleet_commands, rollout_commands
+from srup_host.simulate import command as simulate
 from srup_host.virtual import command as virtual
 
 app = typer.Typer(
@@ -36,12 +38,18 @@ def root(
 
 app.command("init")(init.command)
 app.add_typer(bundle_commands.app, name="bundle")
+app.add_typer(key_commands.app, name="keys")
 app.add_typer(sign_commands.app, name="sign")
 app.command("inspect")(inspector.command)
 app.command("serve")(serve.command)
 app.command("mosquitto")(mosquitto.command)
 app.add_typer(send.app, name="send")
 app.command("virtual")(virtual.command)
+app.add_typer(fleet_commands.app, name="fleet")
+app.add_typer(rollout_commands.app, name="rollout")
+app.command("simulate")(simulate.command)
+app.add_typer(account_commands.app, name="account")
+app.add_typer(audit_commands.app, name="audit")
 
 
 def main(arguments: list[str] | None = None) -> None:

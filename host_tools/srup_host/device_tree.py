@@ -4,6 +4,7 @@
 /lib/srup/…             the base agent
 /lib/srup_boot/…        the boot part
 /lib/umqtt/simple       from micropython-lib, unmodified
+/lib/p256_…             native code, for the board's processor
 """
 
 import inspect
@@ -13,7 +14,7 @@ from pathlib import Path
 import srup
 import srup_boot
 from srup_boot import record
-from srup_host import files, sources
+from srup_host import files, native, sources
 from srup_host.console import Failure
 
 DATA: str = inspect.signature(record.load).parameters["root"].default.strip("/")  # of what a board is given, or writes
@@ -52,15 +53,16 @@ def package_json() -> str:
     return _PACKAGE % (listed, json.dumps(srup.__version__))
 
 
-def device_files(compiled: bool = True) -> dict[str, bytes]:
+def device_files(compiled: bool = True, processor: str = "") -> dict[str, bytes]:
     """Everything that a board has before it is provisioned: path from the root, without the first slash -> contents.
 
-    compiled: the packages as .mpy, or as source.
+    compiled: the packages as .mpy, or as source. processor: for which native code is added, see srup_host.native.
     """
     library = {f"lib/{name}": files.read(path) for name, path in package_files().items()}
     library["lib/umqtt/simple.py"] = _umqtt()
     starters = {"boot.py": files.read(_BOOT / "boot.py"), "main.py": files.read(_SRUP.parent / "main.py")}
-    return starters | (sources.compile_all(library) if compiled else library)
+    library = sources.compile_all(library) if compiled else library
+    return starters | library | {f"lib/{name}": data for name, data in native.compiled(processor).items()}
 
 
 def _umqtt() -> bytes:

@@ -6,10 +6,11 @@ from typing import Annotated
 import typer
 
 from srup import wire
-from srup_host import actions, bundle, hosting, signing, values
+from srup_host import actions, bundle, fleet, offers, signing, values
 from srup_host.console import Failure
 from srup_host.fleet import FleetOption
 from srup_host.send_task import Task
+from srup_host.tables import Sent
 
 _EXIT_CODES = """\
 Exit codes: 0 done (ACTIVATE: confirmed, and the inventory agrees) · 2 not sent · 3 the device refused · 4 it tried and failed ·
@@ -38,22 +39,38 @@ def initiate(
         str, typer.Option(metavar="URL", help="Where the device finds it.", show_default="a copy on this server")
     ] = "",
     activate: Annotated[bool, typer.Option("--activate", help="And have the device run it once it is staged.")] = False,
+    sealed: Annotated[bool, typer.Option("--seal", help="Encrypt it first, for this device alone to read.")] = False,
     wait: WaitOption = True,
     timeout: TimeoutOption = _WAIT_S,
     set_aside: AsideOption = False,
     as_json: JsonOption = False,
     fleet_dir: FleetOption = None,
 ) -> None:
-    """INITIATE: have the device download a bundle, check it, and stage it beside what runs."""
+    """INITIATE: have the device download a bundle, check it, and stage it beside what runs.
+
+    Where a delta to what the device runs lies beside the bundle (`srup bundle build --from`), it gets that; and the full one if
+    it can't use it.
+    """
     if activate and not wait:
         raise Failure("--activate needs the answer to INITIATE", "leave --no-wait away")
     task = Task(device, fleet_dir, wait, timeout, set_aside, as_json)
-    opened = bundle.read(packed)
-    where = values.url(url, task.fleet).decode() if url else hosting.offer(task.fleet, packed, opened)
-    steps = [lambda: task.ledger.initiate(task.device, where, opened.digest, opened.manifest)]
+    if url and sealed:
+        raise Failure("--seal makes a file of its own", "leave --url away")
+    key = fleet.sealing_key(task.device) if sealed else None
+    first, *instead = offers.choose(packed, (task.ledger.inventory(task.device) or {}).get("tree"))
+    if url:
+        first, instead = offers.Offer(packed, bundle.read(packed)), []
+
+    def initiated(offer: offers.Offer) -> Sent:
+        where, digest = (
+            (values.url(url, task.fleet).decode(), offer.bundle.digest) if url else offer.hosted(task.fleet, key)
+        )
+        return task.ledger.initiate(task.device, where, digest, offer.bundle.manifest)
+
+    steps = [lambda: initiated(first)]
     if activate:
         steps.append(lambda: task.ledger.activate(task.device))
-    task.run(*steps)
+    task.run(*steps, instead=(lambda: initiated(instead[0])) if instead else None)
 
 
 @app.command()

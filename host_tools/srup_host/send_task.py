@@ -10,7 +10,7 @@ from typing import NoReturn
 import typer
 
 from srup import status, wire
-from srup_host import console, sending
+from srup_host import console, offers, sending
 from srup_host.console import Failure
 from srup_host.courier import Courier
 from srup_host.fleet import Fleet
@@ -44,12 +44,15 @@ class Task:
         self._began = time.monotonic()
         self._happened: list[dict[str, object]] = []
 
-    def run(self, *steps: Callable[[], Sent]) -> NoReturn:
-        """Send what each step makes, one after the other as long as all is well, show how it ended, and exit."""
+    def run(self, *steps: Callable[[], Sent], instead: Callable[[], Sent] | None = None) -> NoReturn:
+        """Send what each step makes, one after the other as long as all is well, show how it ended, and exit.
+
+        instead: of the first step, where that was a delta and the device can't use it.
+        """
         if self._set_aside:
             self.ledger.set_aside(self.device)
         try:
-            result = asyncio.run(self._converse(steps))
+            result = asyncio.run(self._converse(steps, instead))
         except KeyboardInterrupt:
             console.note(f"not waiting any longer; the frame stays queued: srup send wait {self.device.name}")
             raise
@@ -63,7 +66,7 @@ class Task:
             raise Failure(f"nothing was ever sent to {self.device.name}")
         return sent
 
-    async def _converse(self, steps: Iterable[Callable[[], Sent]]) -> Result | None:
+    async def _converse(self, steps: Iterable[Callable[[], Sent]], instead: Callable[[], Sent] | None) -> Result | None:
         async with Courier(self.fleet, self.ledger) as courier:
             sender = Sender(self.ledger, courier, self._tell, self._confirm)
             result = None
@@ -72,12 +75,20 @@ class Task:
                 if not self._wait:
                     await sender.send(sent)
                     return self._show_sent(sent)
-                with console.err.status(f"waiting for {self.device.name} …"):
-                    result = await sender.follow(self.device, sent, self._timeout)
+                result = await self._follow(sender, sent)
+                if instead and result.status in offers.NOT_THIS_DELTA:
+                    console.note(f"{self.device.name} can't use the delta; now the full bundle")
+                    sent = instead()
+                    result = await self._follow(sender, sent)
+                instead = None
                 self._show(sent, result)
                 if result.outcome is not Outcome.DONE:
                     break
             return result
+
+    async def _follow(self, sender: Sender, sent: Sent) -> Result:
+        with console.err.status(f"waiting for {self.device.name} …"):
+            return await sender.follow(self.device, sent, self._timeout)
 
     # What a person sees
 

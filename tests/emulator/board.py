@@ -14,6 +14,7 @@ import re
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -39,7 +40,8 @@ class Board:
 
     firmware: .bin or .elf; flash: the file that keeps its contents, made if need be; uart: path of a Unix socket for
     UART0; seed: which board it is (unique id, randomness); fast: sleep takes no time (not with a network);
-    cut: (n, kind), the power fails at the n-th flash operation, "before", "torn" or "after" it.
+    cut: (n, kind), the power fails at the n-th flash operation, "before", "torn" or "after" it; told: called with every
+    event (README.md), in a thread of its own.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Board:
         seed: int = 1,
         fast: bool = False,
         cut: tuple[int, str] | None = None,
+        told: Callable[[dict], None] = lambda event: None,
     ) -> None:
         self.flash = Path(flash)
         self.uart = Path(uart) if uart else None
@@ -60,6 +63,7 @@ class Board:
         self._arguments += ["--uart-socket", str(uart)] if uart else []
         self._arguments += ["--fast"] if fast else []
         self._arguments += [f"--cut={cut[0]}:{cut[1]}"] if cut else []
+        self._told = told
         self._process: subprocess.Popen[str] | None = None
 
     def start(self) -> Self:
@@ -73,6 +77,7 @@ class Board:
             stdout=subprocess.PIPE,
             text=True,
             env={**os.environ, "PYTHON": sys.executable},
+            start_new_session=True,  # Ctrl-C is for us: we cut the power
         )
         threading.Thread(target=self._listen, args=(self._process, self._events), daemon=True).start()
         self.port = self.wait_for("serial")["path"]
@@ -150,11 +155,14 @@ class Board:
         except OSError:
             raise BoardError("the board is off") from None
 
-    @staticmethod
-    def _listen(process: subprocess.Popen[str], events: queue.Queue[dict]) -> None:
+    def _listen(self, process: subprocess.Popen[str], events: queue.Queue[dict]) -> None:
         for line in process.stdout:
-            events.put(json.loads(line))
-        events.put({"event": "ended", "status": process.wait()})
+            event = json.loads(line)
+            self._told(event)
+            if event["event"] != "console":
+                events.put(event)
+        self._told(ended := {"event": "ended", "status": process.wait()})
+        events.put(ended)
 
     def _end(self) -> None:
         self._process.wait()

@@ -10,6 +10,7 @@ from tests.emulator.node import Missing, is_installed, node
 
 ROOT = Path(__file__).parents[2]
 FIRMWARE = Path(os.environ.get("SRUP_CHIP_FIRMWARE", ROOT / "build/chip/SRUP_RP2040/firmware.bin"))
+FROZEN_FIRMWARE = ROOT / "build/chip/SRUP_RP2040-FROZEN/firmware.bin"
 
 
 def unavailable(reason: str) -> None:
@@ -35,6 +36,14 @@ def firmware(emulator) -> Path:
     if not FIRMWARE.is_file():
         unavailable(f"no firmware at {FIRMWARE}: make chip builds it")
     return FIRMWARE
+
+
+@pytest.fixture(scope="session")
+def frozen_firmware(emulator) -> Path:
+    """With the agent in it: its bytecode takes no heap."""
+    if not FROZEN_FIRMWARE.is_file():
+        unavailable(f"no firmware at {FROZEN_FIRMWARE}: make chip builds it")
+    return FROZEN_FIRMWARE
 
 
 @pytest.fixture

@@ -127,7 +127,8 @@ class Session {
         if (options.exec) this.#execute(options.exec);
         else if (options.pty) await this.#connectPty();
         else if (!options.control) this.#connectTerminal();
-        if (options.console) this.#log(options.console);
+        if (options.console) this.#listen((bytes) => appendFileSync(options.console, bytes));
+        if (options.control) this.#listen((bytes) => this.report("console", { text: bytes.toString("latin1") }));
     }
 
     async #connectUart(index, path) {
@@ -178,10 +179,10 @@ class Session {
         new RawRepl(this.pico, readFileSync(path), { onOutput: (bytes) => writeSync(1, bytes), onEnd: end });
     }
 
-    #log(path) {
+    #listen(heard) {
         const { onReceive } = this.pico.serial;
         this.pico.serial.onReceive = (bytes) => {
-            appendFileSync(path, bytes);
+            heard(bytes);
             onReceive(bytes);
         };
     }
@@ -207,6 +208,6 @@ try {
     if (options) process.exitCode = await new Session(options).run();
     else process.stdout.write(HELP);
 } catch (error) {
-    process.stderr.write(error instanceof UsageError ? `${error.message}\n\n${HELP}` : `${error.stack}\n`);
-    process.exitCode = error instanceof UsageError ? 2 : 1;
+    if (error.code !== "EPIPE") process.stderr.write(error instanceof UsageError ? `${error.message}\n\n${HELP}` : `${error.stack}\n`);
+    process.exit(error instanceof UsageError ? 2 : 1); // whatever is still open: nobody listens any more
 }

@@ -13,6 +13,7 @@ import pytest
 
 from tests.emulator.ppp import in_thread
 from tests.flow.peer import Authority, Peer, serving
+from tests.unit.on_micropython import ROOT
 
 NAME = "broker.test"
 NOW = 1_900_000_000.0  # in 2030: no clock of any board's own making
@@ -82,12 +83,31 @@ print(size, hash.digest().hex())
 """
 
 
+# The agent's own way to the network (firmware/srup/port), on the board's UART.
+PPP = """
+{module}
+import machine, network
+link = Ppp(network.PPP(machine.UART(0, 3000000, rxbuf=4096, txbuf=4096)))
+def until(up):
+    while link.up() != up:
+        time.sleep_ms(50)
+    print(up, link._link.ifconfig()[0])
+"""
+
+
+@contextlib.contextmanager
+def network(board):
+    """Something at the other end of its UART."""
+    line = socket.socket(socket.AF_UNIX)
+    line.connect(str(board.uart))
+    with in_thread(line, names={NAME, "pool.ntp.org"}, clock=lambda: NOW) as link:
+        yield link
+
+
 @pytest.fixture
 def plugged_in(board):
     """The board, with a network at its UART."""
-    line = socket.socket(socket.AF_UNIX)
-    line.connect(str(board.uart))
-    with in_thread(line, names={NAME, "pool.ntp.org"}, clock=lambda: NOW) as board.link:
+    with network(board) as board.link:
         yield board
 
 
@@ -148,3 +168,15 @@ def test_the_link_outlives_resets_of_the_board(plugged_in, https):
     for _ in range(2):
         size, digest = run(plugged_in, CONNECT, download(https)).split()
         assert (int(size), digest) == (len(BIG), sha256(BIG).hexdigest())
+
+
+def test_a_peer_that_goes_without_a_word_is_missed_and_called_again(board):
+    """It is missed by LCP's echoes, twenty seconds later."""
+    module = (ROOT / "firmware/srup/port/_ppp.py").read_text()
+    with network(board):
+        assert run(board, PPP.format(module=module), "until(True)").split() == ["True", "10.64.0.2"]
+    assert board.mpremote("resume", "exec", "until(False)", timeout=120).split() == ["False", "0.0.0.0"]
+    with network(board):
+        assert board.mpremote("resume", "exec", "until(True)", timeout=120).split() == ["True", "10.64.0.2"]
+        board.mpremote("resume", "exec", "link.close()")
+        assert board.mpremote("resume", "exec", "print(link._link.status())").strip() == "0"

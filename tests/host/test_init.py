@@ -304,6 +304,7 @@ def test_devices(fleet):
         "board": "RPI_PICO_W",
         "public_key": KEY.hex(),
         "provisioned": 7,
+        "sealing_key": "",
     }
     assert (attic.target, attic.key) == (uuid.UUID(attic.uuid).bytes, KEY)
     assert uuid.UUID(kitchen.uuid).version == 4

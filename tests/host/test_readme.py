@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from srup_host import delta
 from tests.flow.brokers import free_port
 from tests.unit.on_micropython import ROOT
 
@@ -58,9 +59,12 @@ def shell(tmp_path: Path):
 
 
 def test_the_walk_without_hardware_and_the_signing(shell) -> None:
-    walk, signing = (block for block in _blocks("sh") if "srup " in block)
+    walk, small, signing = (block for block in _blocks("sh") if "srup " in block)
     said = [shell(line) for line in _lines(walk)]
     assert "2.0" in said[-1]
+    if delta.detools:  # it takes a C compiler
+        said = [shell(line) for line in _lines(small)]
+        assert "next.from-2.0.srup" in said[0]
     said = [shell(line) for line in _lines(signing)]
     assert '"type":"INITIATE"' in said[1]
     assert "signature holds" in said[2]

@@ -1,6 +1,8 @@
 """srup send: what goes over the wire, what a person and a script see of the outcome, and the exit codes."""
 
+import hashlib
 import http.client
+import json
 import signal
 import ssl
 import subprocess
@@ -8,7 +10,7 @@ import sys
 
 import pytest
 
-from srup import status, wire
+from srup import p256, sealed, status, wire
 from srup_host import bundle, init, signing
 from srup_host.ledger import Ledger
 from tests.host.backdrop import Backdrop
@@ -90,6 +92,93 @@ def test_initiate_offers_the_bundle_and_waits_until_it_is_staged(backdrop, kitch
     assert connection.getresponse().read() == packed.read_bytes()
     connection.close()
     assert host in backdrop.fleet.allow
+
+
+# A delta, where there is one
+
+
+@pytest.fixture
+def versions(backdrop, tmp_path):
+    """app.srup, version 2.0, and beside it deltas to 1.0 and 1.5; their manifests: (of 1.0, of 2.0)."""
+    pytest.importorskip("detools")
+    key = backdrop.fleet.private_key("release")
+    table = bytes(range(256)) * 30
+    bases = []
+    for version in ("1.0", "1.5", "2.0"):
+        contents = {"app.py": f"VERSION = {version!r}\n".encode(), "table.bin": table}
+        path = tmp_path / ("app.srup" if version == "2.0" else f"old-{version}.srup")
+        path.write_bytes(bundle.pack(contents, key, name="thermometer", version=version, counter=0))
+        if version != "2.0":
+            bases.append(bundle.read(path))
+    for base in bases:
+        delta = bundle.pack(contents, key, name="thermometer", version="2.0", counter=0, base=base)
+        (tmp_path / f"app.from-{base.manifest['version']}.srup").write_bytes(delta)
+    (tmp_path / "app.from-nowhere.srup").write_bytes(b"not a bundle")
+    return bases[0].manifest, manifest(tmp_path / "app.srup")
+
+
+def says_it_runs(backdrop, kitchen, runs):
+    device = play(backdrop, kitchen, runs)
+    srup("send", "id-request", "kitchen")
+    return device
+
+
+def fetched(device):
+    """The bundles that the device was told to fetch: the versions that they are changes to."""
+    digests = [frame.elements["digest"] for frame in device.frames if frame.type == wire.INITIATE]
+    hosted = [bundle.read(path) for path in (device.folder / "public").iterdir()]
+    return [next(each.manifest["base"][:8] for each in hosted if each.digest == digest) for digest in digests]
+
+
+def test_the_delta_to_what_the_device_runs_is_found_beside_the_bundle(backdrop, kitchen, tmp_path, versions):
+    device = says_it_runs(backdrop, kitchen, versions[0])
+    device.says["INITIATE"], device.folder = [status.UPDATE_SUCCESS], backdrop.fleet.directory
+    result = srup("send", "initiate", "kitchen", tmp_path / "app.srup")
+    assert result.text == "kitchen: thermometer 2.0 is staged (UPDATE_SUCCESS)\n"
+    assert fetched(device) == [versions[0]["tree"][:8]]
+
+
+@pytest.mark.parametrize("named", ["app.srup", "app.from-1.0.srup"])
+@pytest.mark.parametrize("why", [status.UPDATE_FAIL_BOARD, status.UPDATE_FAIL_STORAGE])
+def test_a_device_that_can_t_use_the_delta_gets_the_full_bundle(backdrop, kitchen, tmp_path, versions, named, why):
+    device = says_it_runs(backdrop, kitchen, versions[0])
+    device.says["INITIATE"], device.folder = [why], backdrop.fleet.directory
+    answers = iter(([why], [status.UPDATE_SUCCESS]))
+    device.says = type(
+        "Says", (dict,), {"get": lambda self, name, other=(): next(answers) if name == "INITIATE" else other}
+    )()
+    result = srup("send", "initiate", "kitchen", tmp_path / named)
+    assert result.text == "kitchen: thermometer 2.0 is staged (UPDATE_SUCCESS)\n"
+    assert "full bundle" in result.err
+    assert fetched(device) == [versions[0]["tree"][:8], ""]
+
+
+@pytest.mark.parametrize("runs", [None, {"name": "thermometer", "version": "0.9", "tree": "ab" * 32}])
+def test_a_device_that_runs_something_else_gets_the_full_bundle_at_once(backdrop, kitchen, tmp_path, versions, runs):
+    device = says_it_runs(backdrop, kitchen, runs)
+    device.says["INITIATE"], device.folder = [status.UPDATE_SUCCESS], backdrop.fleet.directory
+    srup("send", "initiate", "kitchen", tmp_path / "app.srup")
+    assert fetched(device) == [""]
+
+
+def test_no_second_try_for_what_has_nothing_to_do_with_the_delta(backdrop, kitchen, tmp_path, versions):
+    device = says_it_runs(backdrop, kitchen, versions[0])
+    device.says["INITIATE"], device.folder = [status.UPDATE_FAIL_SERVER], backdrop.fleet.directory
+    assert run("send", "initiate", "kitchen", tmp_path / "app.srup").code == 4
+    assert len(fetched(device)) == 1
+
+
+def test_sealed_for_the_device_alone(backdrop, kitchen, packed, tmp_path):
+    assert "no key for that" in failed("send", "initiate", "kitchen", packed, "--seal")
+    secret = bytes(31) + b"\x07"
+    file = backdrop.fleet.directory / "devices" / f"{kitchen.uuid}.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"sealing_key": p256.public_key(secret).hex()}))
+    device = play(backdrop, kitchen, INITIATE=[status.UPDATE_SUCCESS])
+    srup("send", "initiate", "kitchen", packed, "--seal")
+    (served,) = (backdrop.fleet.directory / "public").iterdir()
+    assert hashlib.sha256(served.read_bytes()).digest() == device.frames[0].elements["digest"]
+    list(sealed.unseal(str(served), str(tmp_path / "out"), secret))
+    assert (tmp_path / "out").read_bytes() == packed.read_bytes() != served.read_bytes()
 
 
 def test_another_url_copies_nothing(backdrop, kitchen, packed):
