@@ -72,13 +72,13 @@ def test_a_version_that_hangs_is_ended_by_the_deadline(tmp_path: Path) -> None:
 
 
 CAN_SEND_BUT_NOT_VERIFY = """
-from srup import auth
+from srup import p256
 from srup.errors import BadSignature
 
 def never(*arguments):
     raise BadSignature("broken")
 
-auth.p256.verify = never
+p256.verify = never
 
 def setup(agent):
     agent.on_self_test(lambda: True)

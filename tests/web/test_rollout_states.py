@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from srup import status
+from srup import status, update
 from srup_host import rules
 from srup_host.server import rollout_states as states
 from srup_host.tables import Transaction
@@ -14,7 +14,7 @@ from tests.host.fake_device import NOW
 from tests.host.test_rules import answers_of_a_device
 
 EVENTS = {event for _, event in states.DEVICE}
-SAID = sorted(answers_of_a_device())
+SAID = sorted(answers_of_a_device(update.FETCHING))
 
 
 def transaction(said, agreed=None):
