@@ -16,22 +16,26 @@ from srup_boot import hw, start
 gc.threshold(gc.mem_free() >> 4)
 
 
-def work(agent):
-    if start.chosen.slot == start.NONE:  # recovery: the agent alone
-        return alone(agent)
+def program(agent):
+    """What is to run, a function of the agent: the application's own loop, its tasks beside the agent's, or the agent alone."""
+    from srup import late
+
+    late.let_go_of_boot()
+    if recovery or agent.safe:  # or SET_MODE safe
+        return alone
     import app  # pyright: ignore[reportMissingImports] - of the slot
 
     if hasattr(app, "setup"):
         app.setup(agent)
     if hasattr(app, "run"):
-        app.run(agent)
-    elif hasattr(app, "main"):
-        beside(agent, app)
-    alone(agent)
+        return app.run
+    return beside if hasattr(app, "main") else alone
 
 
-def beside(agent, app):
+def beside(agent):
     import asyncio
+
+    import app  # pyright: ignore[reportMissingImports] - of the slot
 
     async def both():
         await asyncio.gather(agent.run(), app.main(agent))
@@ -46,25 +50,28 @@ def alone(agent):
     asyncio.run(agent.run())
 
 
-def made():
+def made(choice):
     """The agent, of the slot if that has one. One that can't even be made ends this start: the boot part counts it."""
     try:
         from srup.agent import Agent
         from srup.transport import Transport
 
-        agent = Agent(start.chosen, Transport)
+        agent = Agent(choice, Transport)
         agent.start()
         return agent
     except Exception as error:  # whatever a broken agent may raise
-        if start.chosen.slot == start.NONE:
+        if recovery:
             raise
         sys.print_exception(error)
         hw.reset()
 
 
-agent = made()
+recovery = start.chosen.slot == start.NONE
+agent = made(start.chosen)
+del start  # and boot.py's
 try:
-    work(agent)
+    program(agent)(agent)
+    alone(agent)
 except KeyboardInterrupt:  # somebody is at the prompt, and is not to be reset there
     hw.arm(0)
     raise

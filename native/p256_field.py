@@ -49,13 +49,15 @@ def workspace(count):
 
 
 def program(*operations):
-    """Operations as above, the last arguments 0 if not given, for `walk`: how many, then for each a word."""
-    words = array("i", [len(operations)])
+    """Operations as above, the last arguments 0 if not given, for `walk`: a word for each, then 0. From a place in it on, as a
+    memoryview, it is a program as well."""
+    words = array("i")
     for operation in operations:
         kind, r, a, b, s, c = (operation + (0, 0, 0, 0))[:6]
         if kind == SQR:
             kind, b = MUL, a
         words.append(kind | r << 2 | a << 7 | b << 12 | c << 17 | (s + 8) << 22)
+    words.append(0)
     return words
 
 
@@ -73,11 +75,12 @@ def walk(operations: ptr32, times: int, w: ptr32, comb_u, comb_v):
     table_v = comb_v[0]
     digits_u = ptr16(int(ptr16(comb_u[1])) + 2 * int(comb_u[2]))
     digits_v = ptr16(int(ptr16(comb_v[1])) + 2 * int(comb_v[2]))
-    count = operations[0]
     while times > 0:
-        i = 1
-        while i <= count:
+        i = 0
+        while True:
             operation = operations[i]
+            if operation == 0:
+                break
             kind = operation & 3
             w[0] = operation
             if kind == 0:
@@ -1115,132 +1118,49 @@ def lin(y: int):
     s = (acc >> 22) - 8
     mask = 8191
     t = (acc >> 12) & 31
-    acc = 0
+    p = ptr16(_P)
     n = 1 - ((t * a[19] + s * c[19]) >> 9)
-    acc = acc - n
-    y = a[0]
-    acc = t * y + acc
-    y = c[0]
-    acc = s * y + acc
-    r[0] = acc & mask
-    acc = acc >> 13
-    y = a[1]
-    acc = t * y + acc
-    y = c[1]
-    acc = s * y + acc
-    r[1] = acc & mask
-    acc = acc >> 13
-    y = a[2]
-    acc = t * y + acc
-    y = c[2]
-    acc = s * y + acc
-    r[2] = acc & mask
-    acc = acc >> 13
-    y = a[3]
-    acc = t * y + acc
-    y = c[3]
-    acc = s * y + acc
-    r[3] = acc & mask
-    acc = acc >> 13
-    y = a[4]
-    acc = t * y + acc
-    y = c[4]
-    acc = s * y + acc
-    r[4] = acc & mask
-    acc = acc >> 13
-    y = a[5]
-    acc = t * y + acc
-    y = c[5]
-    acc = s * y + acc
-    r[5] = acc & mask
-    acc = acc >> 13
-    y = a[6]
-    acc = t * y + acc
-    y = c[6]
-    acc = s * y + acc
-    r[6] = acc & mask
-    acc = acc >> 13
-    y = a[7]
-    acc = t * y + acc
-    y = c[7]
-    acc = s * y + acc
-    acc = (n << 5) + acc
-    r[7] = acc & mask
-    acc = acc >> 13
-    y = a[8]
-    acc = t * y + acc
-    y = c[8]
-    acc = s * y + acc
-    r[8] = acc & mask
-    acc = acc >> 13
-    y = a[9]
-    acc = t * y + acc
-    y = c[9]
-    acc = s * y + acc
-    r[9] = acc & mask
-    acc = acc >> 13
-    y = a[10]
-    acc = t * y + acc
-    y = c[10]
-    acc = s * y + acc
-    r[10] = acc & mask
-    acc = acc >> 13
-    y = a[11]
-    acc = t * y + acc
-    y = c[11]
-    acc = s * y + acc
-    r[11] = acc & mask
-    acc = acc >> 13
-    y = a[12]
-    acc = t * y + acc
-    y = c[12]
-    acc = s * y + acc
-    r[12] = acc & mask
-    acc = acc >> 13
-    y = a[13]
-    acc = t * y + acc
-    y = c[13]
-    acc = s * y + acc
-    r[13] = acc & mask
-    acc = acc >> 13
-    y = a[14]
-    acc = t * y + acc
-    y = c[14]
-    acc = s * y + acc
-    acc = (n << 10) + acc
-    r[14] = acc & mask
-    acc = acc >> 13
-    y = a[15]
-    acc = t * y + acc
-    y = c[15]
-    acc = s * y + acc
-    r[15] = acc & mask
-    acc = acc >> 13
-    y = a[16]
-    acc = t * y + acc
-    y = c[16]
-    acc = s * y + acc
-    r[16] = acc & mask
-    acc = acc >> 13
-    y = a[17]
-    acc = t * y + acc
-    y = c[17]
-    acc = s * y + acc
-    acc = acc - (n << 3)
-    r[17] = acc & mask
-    acc = acc >> 13
-    y = a[18]
-    acc = t * y + acc
-    y = c[18]
-    acc = s * y + acc
-    r[18] = acc & mask
-    acc = acc >> 13
-    y = a[19]
-    acc = t * y + acc
-    y = c[19]
-    acc = s * y + acc
-    acc = (n << 9) + acc
-    r[19] = acc
+    end = int(r) + 80
+    acc = 0
+    while int(r) < end:
+        y = a[0]
+        acc = t * y + acc
+        y = c[0]
+        acc = s * y + acc
+        y = p[0]
+        acc = n * y + acc
+        r[0] = acc & mask
+        acc = acc >> 13
+        y = a[1]
+        acc = t * y + acc
+        y = c[1]
+        acc = s * y + acc
+        y = p[1]
+        acc = n * y + acc
+        r[1] = acc & mask
+        acc = acc >> 13
+        y = a[2]
+        acc = t * y + acc
+        y = c[2]
+        acc = s * y + acc
+        y = p[2]
+        acc = n * y + acc
+        r[2] = acc & mask
+        acc = acc >> 13
+        y = a[3]
+        acc = t * y + acc
+        y = c[3]
+        acc = s * y + acc
+        y = p[3]
+        acc = n * y + acc
+        r[3] = acc & mask
+        acc = acc >> 13
+        r = ptr32(int(r) + 16)
+        a = ptr32(int(a) + 16)
+        c = ptr32(int(c) + 16)
+        p = ptr16(int(p) + 8)
+    r = ptr32(int(r) - 4)
+    r[0] = (acc << 13) + r[0]
 
 
 @micropython.viper

@@ -6,43 +6,44 @@ take numbers apart and put them together.
 """
 
 import sys
-from array import array
 
 import micropython
 
-# For which processor native code has to be made here.
-PROCESSOR = {
-    2: "x64",
-    4: "armv6m",
-    5: "armv7m",
-    6: "armv7em",
-    7: "armv7emsp",
-    8: "armv7emdp",
-    10: "xtensawin",
-    11: "rv32imc",
-}.get(getattr(sys.implementation, "_mpy", 0) >> 10 & 15, "?")
+# For which processor native code has to be made here. (One string: the names in a dictionary would stay in memory.)
+PROCESSOR = [
+    "?",
+    "?",
+    "x64",
+    "?",
+    "armv6m",
+    "armv7m",
+    "armv7em",
+    "armv7emsp",
+    "armv7emdp",
+    "?",
+    "xtensawin",
+    "rv32imc",
+    "?",
+    "?",
+    "?",
+    "?",
+][getattr(sys.implementation, "_mpy", 0) >> 10 & 15]
 
 
 def inverse(number, modulus):
     """1 / number mod p or n, whichever is `modulus`, for a number in [1, modulus - 1]."""
-    octets = (number | modulus << 272).to_bytes(68, "little")
-    sign = start(_state, octets, 1 if modulus & 2 else 15439)
-    d = int.from_bytes(_result, "little")
+    state = bytearray(400)  # for as long as it takes
+    octets = number.to_bytes(34, "little") + modulus.to_bytes(34, "little")
+    sign = start(state, octets, 1 if modulus & 2 else 15439)
+    d = int.from_bytes(memoryview(state)[:36], "little")
     return (d - (d >> 265 << 266)) * sign % modulus
-
-
-_state = array("i", bytes(400))
-_result = memoryview(_state)[:9]
 
 
 def digits(k, n, teeth, parts, found):
     """`found`, an array('H'), = the digits of k, for 0 <= k < n and an odd n, in the order in which a kernel's `walk` takes
     them: see srup.p256_comb."""
     even = 1 - (k & 1)
-    columns(((k, n - k)[even] >> 1 | _TOP).to_bytes(32, "little"), even, found, teeth, parts)
-
-
-_TOP = 1 << 255
+    columns(((k, n - k)[even] >> 1 | 1 << 255).to_bytes(32, "little"), even, found, teeth, parts)
 
 
 @micropython.viper

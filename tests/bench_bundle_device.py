@@ -9,8 +9,9 @@ import json
 import sys
 import time
 
-from srup import bundle, limits, records  # noqa: F401 - counted by itself
+from srup import bundle, incoming, inflate, limits, records, straight  # noqa: F401 - counted by itself
 from srup.unpack import Unpacker
+from srup_boot import process, region
 
 folder, new = sys.argv[1:3]
 
@@ -28,7 +29,7 @@ def steps(file, opened):
     yield from unpacker.check_body(file, opened.manifest)
     file.seek(opened.body_at)
     if opened.manifest["kind"] == "firmware":
-        yield from image(unpacker, file, opened.manifest)
+        yield from (image if opened.manifest["base"] else straight_in)(unpacker, file, opened.manifest)
         return
     yield from unpacker.measure(file, opened.manifest, folder + "/a", 4096)
     file.seek(opened.body_at)
@@ -40,6 +41,17 @@ def image(unpacker, file, manifest):
         for chunk in unpacker.image(file, manifest, old):
             out.write(chunk)
             yield
+
+
+def straight_in(unpacker, file, manifest):
+    """As it comes off the network, through the unpacker's buffer where a download has one of its own."""
+    place = region.Region(process.FileRegion(folder + "/b/image"))
+    body = straight.Body(manifest, place, incoming.Incoming(folder + "/b/files", 0))
+    body.begin()
+    for chunk in unpacker.chunks(file, manifest["body_size"]):
+        yield from body.append(chunk)
+    body.finish()
+    yield from unpacker.read_back(place, manifest["size"], manifest["tree"])
 
 
 gc.collect()

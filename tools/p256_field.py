@@ -65,13 +65,15 @@ def workspace(count):
 
 
 def program(*operations):
-    """Operations as above, the last arguments 0 if not given, for `walk`: how many, then for each a word."""
-    words = array("i", [len(operations)])
+    """Operations as above, the last arguments 0 if not given, for `walk`: a word for each, then 0. From a place in it on, as a
+    memoryview, it is a program as well."""
+    words = array("i")
     for operation in operations:
         kind, r, a, b, s, c = (operation + (0, 0, 0, 0))[:6]
         if kind == SQR:
             kind, b = MUL, a
         words.append(kind | r << 2 | a << 7 | b << 12 | c << 17 | (s + 8) << 22)
+    words.append(0)
     return words
 
 
@@ -89,11 +91,12 @@ def walk(operations: ptr32, times: int, w: ptr32, comb_u, comb_v):
     table_v = comb_v[0]
     digits_u = ptr16(int(ptr16(comb_u[1])) + 2 * int(comb_u[2]))
     digits_v = ptr16(int(ptr16(comb_v[1])) + 2 * int(comb_v[2]))
-    count = operations[0]
     while times > 0:
-        i = 1
-        while i <= count:
+        i = 0
+        while True:
             operation = operations[i]
+            if operation == 0:
+                break
             kind = operation & 3
             w[0] = operation
             if kind == 0:
@@ -229,13 +232,28 @@ def mul() -> None:
             columns.held = ""
 
 
+TURN = 4  # limbs in a turn of the loop of `lin`
+
+
 def lin() -> None:
+    """A loop, as it takes little of the time, and would be a kilobyte longer without."""
     operation("lin", "r = t * a + s * c", "r", "a", "", "c")
     line("t = (acc >> 12) & 31")
+    line("p = ptr16(_P)")
+    line(f"n = 1 - ((t * a[{LIMBS - 1}] + s * c[{LIMBS - 1}]) >> {256 - BITS * (LIMBS - 1)})")
+    line(f"end = int(r) + {4 * LIMBS}")
     line("acc = 0")
-    correction(f"t * a[{LIMBS - 1}] + s * c[{LIMBS - 1}]")
-    for k in range(LIMBS):
-        end_of_limb(k, ("t", "a"), ("s", "c"))
+    line("while int(r) < end:")
+    for k in range(TURN):
+        for factor, pointer in (("t", "a"), ("s", "c"), ("n", "p")):
+            line(f"    y = {pointer}[{k}]")
+            line(f"    acc = {factor} * y + acc")
+        line(f"    r[{k}] = acc & mask")
+        line(f"    acc = acc >> {BITS}")
+    for pointer, size in (("r", 4), ("a", 4), ("c", 4), ("p", 2)):
+        line(f"    {pointer} = ptr{8 * size}(int({pointer}) + {size * TURN})")
+    line("r = ptr32(int(r) - 4)")
+    line(f"r[0] = (acc << {BITS}) + r[0]")
 
 
 ROWS = '''

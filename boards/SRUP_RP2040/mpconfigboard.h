@@ -2,7 +2,7 @@
 
 // The flash of 2 MB, as board.json has it: firmware, ROMFS, two raw slots, littlefs. The last two are the storage, rp2.Flash().
 // littlefs is where a Pico W has it, and of the same size.
-#define MICROPY_HW_ROMFS_BYTES (112 * 1024)
+#define MICROPY_HW_ROMFS_BYTES (64 * 1024)
 #define MICROPY_HW_FLASH_STORAGE_BYTES ((2 * 192 + 848) * 1024)
 
 #define MICROPY_PY_NETWORK (1)

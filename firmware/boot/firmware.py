@@ -9,7 +9,7 @@ confirmed in the boot record is marked valid.
 
 from srup_boot import hw
 from srup_boot.region import Region, verify_described
-from srup_boot.slot import BadSlot
+from srup_boot.slot import BadSlot, Folders
 
 _FIRST = 0x10  # ESP_PARTITION_SUBTYPE_APP_OTA_0
 
@@ -48,3 +48,24 @@ class Firmwares:
     def mark_valid(self):
         """The bootloader is to start what runs now again."""
         self._Partition.mark_app_valid_cancel_rollback()
+
+
+class Pairs(Firmwares):
+    """The same, each with a folder of littlefs for its application: slot 0 is ota_0 and `a`, slot 1 is ota_1 and `b`.
+
+    Whichever firmware the bootloader starts, the application that runs is the one beside it, or none: nothing there is, neither in
+    the boot record nor in otadata, could switch one without the other.
+    """
+
+    def __init__(self, Partition, root):
+        super().__init__(Partition)
+        self.folders = Folders(root)
+
+    def verify(self, slot):
+        """Both, as of Firmwares and Folders."""
+        super().verify(slot)
+        self.folders.verify(slot)
+
+    def enter(self, slot, trial):
+        super().enter(slot, trial)
+        self.folders.enter(slot, trial)

@@ -4,6 +4,10 @@ reset()       starts the board again from its boot code; never returns
 arm(seconds)  the same after so many seconds, whatever Python is doing then; arming again replaces, 0 disarms
 watch()       the same WATCHDOG_S seconds after the latest feed(). What `arm` has set is no watchdog: no feed puts it off
 feed()        the agent is alive
+cause()       why the board has started: "power", "watchdog", "sleep" (it was in a deep one), or "reset". The RP2040 calls each
+              reset but that of the power a watchdog's
+sleep()       until the power is cycled; never returns
+storage(regions)    block device of the file system, which lies behind these raw regions where there are any
 region(where) block device of raw flash: RP2040: [first byte, bytes] of rp2.Flash · ESP32: a data partition's label · a process: a
               file's path
 partition()   esp32.Partition
@@ -13,35 +17,7 @@ import sys
 import time
 
 WATCHDOG_S = 300  # longer than look-up, TLS handshake and signature take together, on any board
-_BLOCK = 4096
-RESET = 64  # exit code of a unix process that asks to be started again
 _GRACE = 10_000  # milliseconds that the ESP32's watchdog comes after the timer
-
-
-class Cpython:
-    """The host, where the tests import this: nothing to reset."""
-
-    def reset(self):
-        """Raises SystemExit(64)."""
-        raise SystemExit(RESET)
-
-    def arm(self, seconds):
-        """Does nothing: on the host no slot is ever started."""
-
-
-class Unix:
-    """MicroPython as a process. Its watchdog is SIGALRM, which nobody handles, and so it kills."""
-
-    def __init__(self, ffi):
-        libc = ffi.open(None)
-        self._exit = libc.func("v", "_exit", "i")
-        self._alarm = libc.func("I", "alarm", "I")
-
-    def reset(self):
-        self._exit(RESET)  # no exception to be caught, no `finally`, no atexit
-
-    def arm(self, seconds):
-        self._alarm(seconds)
 
 
 class Board:
@@ -56,6 +32,19 @@ class Board:
         self._machine = machine
         self._is_esp32 = platform == "esp32"
         self._timer = self._watchdog = None
+
+    def cause(self):
+        machine = self._machine
+        cause = machine.reset_cause()
+        if cause == machine.PWRON_RESET:
+            return "power"
+        if cause == machine.WDT_RESET:
+            return "watchdog"
+        return "sleep" if cause == getattr(machine, "DEEPSLEEP_RESET", None) else "reset"
+
+    def sleep(self):
+        while True:  # the RP2040 resets when it wakes, and comes back here
+            self._machine.deepsleep()
 
     def reset(self):
         self._machine.reset()
@@ -84,37 +73,28 @@ class Board:
         self._watchdog.feed()
 
 
-class FileRegion:
-    """Flash in a file of the host, for a board that is a process: blocks of 4,096 bytes."""
-
-    def __init__(self, path):
-        self._file = open(path, "r+b")
-        self._blocks = self._file.seek(0, 2) // _BLOCK
-
-    def readblocks(self, block, buffer, offset=0):
-        self._file.seek(block * _BLOCK + offset)
-        self._file.readinto(buffer)
-
-    def writeblocks(self, block, data, offset=0):
-        self._file.seek(block * _BLOCK + offset)
-        self._file.write(data)
-        self._file.flush()
-
-    def ioctl(self, operation, argument):
-        if operation == 6:
-            self.writeblocks(argument, b"\xff" * _BLOCK)
-        return {4: self._blocks, 5: _BLOCK}.get(operation, 0)
-
-
 def region(where):
     if isinstance(where, list):
         from rp2 import Flash  # pyright: ignore[reportMissingImports]
 
         return Flash(start=where[0], len=where[1])  # pyright: ignore[reportCallIssue] - of all ports this has it
     if sys.platform != "esp32":
+        from srup_boot.process import FileRegion
+
         return FileRegion(where)
     Partition = partition()
     return Partition.find(Partition.TYPE_DATA, label=where)[0]
+
+
+def storage(regions):
+    if sys.platform == "esp32":
+        from flashbdev import bdev  # pyright: ignore[reportMissingImports]
+
+        return bdev
+    from rp2 import Flash  # pyright: ignore[reportMissingImports]
+
+    behind = max([0] + [start + size for start, size in regions])
+    return Flash(start=behind) if behind else Flash()  # pyright: ignore[reportCallIssue] - as in `region`
 
 
 def partition():
@@ -125,9 +105,13 @@ def partition():
 
 def _this_machine():
     if sys.implementation.name != "micropython":
+        from srup_boot.process import Cpython
+
         return Cpython()
     if sys.platform in ("linux", "darwin"):
         import ffi
+
+        from srup_boot.process import Unix
 
         return Unix(ffi)
     import machine
@@ -144,6 +128,8 @@ _machine = _this_machine()
 _watched = False
 _fed = 0
 reset = _machine.reset
+cause = _machine.cause
+sleep = _machine.sleep
 
 
 def arm(seconds):

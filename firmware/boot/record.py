@@ -66,7 +66,7 @@ class Record:
 
     def begin(self, slot, boots, seconds, counter, token, settings=NONE):
         """Put `slot` on trial, from the next boot on; or, where it is NONE, this copy of the settings."""
-        self.retries = self.retries + 1 if token == self.token else 0
+        self.retries = min(self.retries + 1, 255) if token == self.token else 0
         self.trial, self.boots_left, self.trial_s, self.trial_counter = slot, boots, seconds, counter
         self.trial_settings = settings
         self.token, self.outcome, self.reason = token, TRIAL, 0
@@ -106,6 +106,11 @@ class Record:
         if self.starts:
             self.starts = 0
             self.save(root)
+
+    def names_slots(self):
+        """False where it names one that there is not: what `save` never writes, whatever the CRC says."""
+        named = self.active, self.trial, self.fallback, self.settings, self.trial_settings
+        return all(slot in (0, 1, NONE) for slot in named)
 
     def forget(self, slot):
         """`slot` is about to be erased: name it no more.
@@ -151,7 +156,7 @@ def load(root="/srup-data"):
         if _is_valid(data, copy):
             found = Record()
             found._unpack(data)
-            if found.sequence > newest.sequence:
+            if found.sequence > newest.sequence and found.names_slots():
                 newest = found
     return newest
 

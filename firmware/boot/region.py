@@ -2,7 +2,7 @@
 
     "SRR1" | L16 size of the manifest | CRC-32 of what follows (4 bytes) | release signature (64) | manifest (JSON, signed)
 
-The manifest's "size" and "tree" are the image's length and SHA-256. A region without a valid header holds no slot, whatever else
+The manifest's "size" and "tree" are the image's length and SHA-256; of a set, "image_size" and "image". A region without a valid header holds no slot, whatever else
 is in it. The image is a ROMFS, mounted where it lies.
 """
 
@@ -109,7 +109,7 @@ class Regions:
         import vfs
 
         region = self.regions[slot]
-        image = region.memory(json.loads(region.header()[0])["size"])
+        image = region.memory(image_of(json.loads(region.header()[0]))[0])
         vfs.mount(vfs.VfsRom(image), MOUNTED)  # pyright: ignore[reportAttributeAccessIssue] - of a build with ROMFS
         sys.path.insert(0, MOUNTED)
 
@@ -117,10 +117,16 @@ class Regions:
 def verify_described(region, manifest):
     """Raise BadSlot unless the image is the one that this manifest (bytes) means."""
     try:
-        manifest = json.loads(manifest)
-        verify_image(region, manifest["size"], manifest["tree"])
+        verify_image(region, *image_of(json.loads(manifest)))
     except (OSError, ValueError, KeyError, TypeError) as fault:
         raise BadSlot("unreadable: %r" % fault)
+
+
+def image_of(manifest):
+    """(bytes, SHA-256 in hex) of the image that a manifest describes: in a set, there are files beside it."""
+    if manifest.get("image"):
+        return manifest["image_size"], manifest["image"]
+    return manifest["size"], manifest["tree"]
 
 
 def verify_image(region, size, tree):

@@ -27,7 +27,8 @@ class BadSlot(Exception):
 def contents(root):
     """Where this board's slots are: Folders, or what slots.json, written by who provisioned it, says instead.
 
-    {"regions": [a, b]}: raw flash, each of them what srup_boot.hw.region takes. {}: an ESP32's two firmwares.
+    {"regions": [a, b]}: raw flash, each of them what srup_boot.hw.region takes. {}: an ESP32's two firmwares. {"files": true}: each
+    of these with a folder beside it.
     """
     try:
         with open(root + "/slots.json") as file:
@@ -40,9 +41,9 @@ def contents(root):
         from srup_boot.region import Regions
 
         return Regions([hw.region(each) for each in described["regions"]])
-    from srup_boot.firmware import Firmwares
+    from srup_boot.firmware import Firmwares, Pairs
 
-    return Firmwares(hw.partition())
+    return Pairs(hw.partition(), root) if "files" in described else Firmwares(hw.partition())
 
 
 class Folders:
@@ -72,7 +73,8 @@ def verify(root, slot):
     """
     try:
         _verify(slot_path(root, slot), bytearray(1024))
-    except (OSError, ValueError, KeyError, TypeError) as fault:  # a file missing, no JSON, no "tree", not an object
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, MemoryError) as fault:
+        # a file missing, no JSON, no "tree", not an object, nested too deep
         raise BadSlot("unreadable: %r" % fault)
 
 

@@ -21,22 +21,24 @@ Three rules make it safe to cut the power anywhere:
 * Whatever is started has a deadline in the machine from here on: a trial's is for good, any other's is put off by the agent.
 """
 
+import os
 from collections import namedtuple
 
 from srup_boot import hw, record
 from srup_boot.record import NONE, STARTS
 from srup_boot.slot import BadSlot, contents
 
-# slot: 0, 1 or NONE for recovery; trial: something is to be confirmed; record: the boot record; note: what was wrong, or "";
-# settings: which copy of them to use, NONE for those of provisioning
-Choice = namedtuple("Choice", ("slot", "trial", "record", "note", "settings"))
+# slot: 0, 1 or NONE for recovery; trial: something is to be confirmed; version: that is what runs, and not the settings; note: what
+# was wrong, or ""; settings: which copy of them to use, NONE for those of provisioning
+Choice = namedtuple("Choice", ("slot", "trial", "version", "note", "settings"))
 
-chosen = Choice(NONE, False, record.Record(), "no choice was made", NONE)
+chosen = Choice(NONE, False, False, "no choice was made", NONE)
 
 
 def choose(root="/srup-data"):
     """Choose the slot, set its deadline, have imports look there first; the Choice is kept in `chosen`."""
     global chosen
+    _heed_ends(root)
     state = record.load(root)
     slots, notes = contents(root), []
     trial = _trial(root, state, slots, notes)
@@ -49,8 +51,20 @@ def choose(root="/srup-data"):
             trial = slot != NONE or _is_over(root, state, notes)
     if slot == NONE:
         slot = _confirmed(root, state, slots, notes, trial)
-    chosen = Choice(slot, trial, state, "; ".join(notes), settings)
+    chosen = Choice(slot, trial, trial and state.trial != NONE, "; ".join(notes), settings)
     return chosen
+
+
+def _heed_ends(root):
+    """TURN_OFF and SELF_DESTRUCT, see `ends`: hardly ever ordered, and so hardly ever imported."""
+    for marker in ("/off", ".end"):
+        try:
+            os.stat(root + marker)
+        except OSError:
+            continue
+        from srup_boot import ends
+
+        ends.obey(root)
 
 
 def _entered(slots, slot, trial, notes):

@@ -15,3 +15,4 @@ The road of a message through the device, one module a step; data goes down this
 """
 
 __version__ = "0.1.0"
+MADE = 1_788_220_800_000  # ms since 1970, when this version was: no clock that shows less is right

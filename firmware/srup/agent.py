@@ -9,12 +9,10 @@ handshake and a signature.
 from srup import __version__, late, limits, port
 from srup.clock import Clock
 from srup.config import Config
-from srup.errors import StorageError
+from srup.errors import NO_ROOM, StorageError
 from srup.hooks import Hooks, traceback
-from srup.late import Late
+from srup.session import DESTROY, Session
 from srup.sntp import Sntp
-from srup_boot import record
-from srup_boot.slot import BadSlot, slot_path, verify
 
 _SLOTS = {0: "a", 1: "b"}
 
@@ -29,24 +27,24 @@ class Agent:
         self._choice = choice
         self._clock = Clock({}, self.config.provisioned)
         self._hooks = Hooks(self._log)
-        self._transport = connect(self.config.broker, self.config.uuid, self.config.authorities, self._clock.other_date)
+        self._connect = connect
+        self._transport = self._by_mqtt()
         self._sntp = Sntp(self.config.ntp, self._clock)
-        # fmt: off
-        self._late = Late(
-            "store", "wire", "p256_nonce", "p256", "keys", "auth", "replay", "update", "reply",
-            "bundle", "meant", "paths", "backing", "updater", "commands", "road",
-        )
-        # fmt: on
+        self._late = late.Late("store", "wire", "keys", "auth", "replay", "reply", "transaction", "road")
         self._road = None
         self._road_used = 0  # ticks_ms of when it last was not idle
         self._starved = 0  # times in a row that there was no memory for it
+        self._rest = None  # Rest, in low power
         self._taken_up = False  # what the last start left RECEIVED
+        self._wish = None  # what a person at the device asks for
         self._crashed = False
+        self._ordered = False  # a transaction asks for a restart
         self._steady = False
         self._was_up = False
+        self._fault = None  # of the connection, as it was told last
         self._started = self._down_since = port.ticks_ms()
-        self.refused = {}  # reason: how many frames
-        self._refusals = []  # as Outbox remembers them
+        self._session = Session()
+        self._ways = self._two_ways() if self.config.https else None
 
     # for the application
 
@@ -58,8 +56,14 @@ class Agent:
         """hook() -> true if the application works. Decides, with the server's confirm, whether a new version stays."""
         self._hooks.set("self-test", hook)
 
+    def on_before(self, hook):
+        """hook(action: str, parameters: bytes), before an action happens; APPLICATION is one of the application's own. A true
+        answer is an objection, and the action is refused; but not one that takes two keys, CANCEL, or SET_MODE `safe`."""
+        self._hooks.set("before", hook)
+
     def on_mode(self, hook):
-        """hook(mode: str) -> true if the application knows the mode and has entered it."""
+        """hook(mode: str) -> true if the application knows the mode and has entered it. `beacon` and `normal` come here too; for
+        a `beacon` that it does not know the board's LED blinks, where there is one."""
         self._hooks.set("mode", hook)
 
     def on_data(self, hook):
@@ -74,18 +78,27 @@ class Agent:
     def files(self):
         """The folder of the files that the application took last, whole; None if there are none."""
         root = self._root + "/data"
-        state = record.load(root)
+        state, slots = late.once("srup_boot.record").load(root), late.once("srup_boot.slot")
         for slot in (state.active, state.fallback):
             try:
-                verify(root, slot)
-                return slot_path(root, slot)
-            except (BadSlot, IndexError):
+                slots.verify(root, slot)
+                return slots.slot_path(root, slot)
+            except (slots.BadSlot, IndexError):
                 pass
         return None
 
     def on_action(self, hook):
         """hook(action: int 0x80...0xFF, parameters: bytes) -> true if it is done."""
         self._hooks.set("action", hook)
+
+    def join(self, voucher=b""):
+        """A person at the device wants it to join the fleet whose keys it has. Nothing else ever makes a device join that has left.
+        voucher: 16 bytes that the server gave for this; without it a person there compares the six words on the console."""
+        self._wish = "join", voucher
+
+    def resign(self):
+        """A person at the device wants it to leave its fleet: from now on it obeys nobody."""
+        self._wish = "resign", b""
 
     def steady(self):
         """This start of the board went well: it does not count as a crash. The agent says so itself after a minute; an
@@ -96,7 +109,7 @@ class Agent:
 
     def _in_record(self, change):
         try:
-            change(record.load(self._root))
+            change(late.once("srup_boot.record").load(self._root))
         except OSError as error:
             self._log("boot record not saved: %s" % error)
 
@@ -117,6 +130,11 @@ class Agent:
         return b"app/" + self.config.uuid.encode() + b"/" + topic.encode()
 
     @property
+    def safe(self):
+        """SET_MODE `safe` holds: the application is not to be started."""
+        return self._session.safe
+
+    @property
     def connected(self):
         return self._transport.up
 
@@ -130,49 +148,107 @@ class Agent:
             self._log(self._choice.note)
         while not self._open_road():
             pass
-        late.meet("download", "unpack", "records", "patch")
+        from srup import cause
+
+        self._session.cause = cause.take(self._root)
+        late.meet("p256", "hands", "http", "incoming", "download", "unpack", "records", "patch")
         self._clock.start()
         if not self._choice.trial:
             port.watch()
-        port.network_start(self.config.wifi, self.config.ppp)
+        self._start_network()
         self._transport.subscribe(b"srup/" + self.config.uuid.encode() + b"/c2")
+        self._road.hear_groups()
 
     async def run(self):
         """`poll` for ever, beside the application's own tasks."""
         while True:
             self.poll()
-            await port.sleep_ms(0 if self._road and self._road.updater.working() else self.config.poll_ms)
+            await port.sleep_ms(0 if self._road and self._road.working() else self.config.poll_ms)
 
     def poll(self):
         """One bounded piece of work. Raises nothing: where flash or heap fail, what is not on record is not acknowledged, and
         comes again on the next connection."""
         port.feed()
         try:
-            self._round()
-        except (StorageError, MemoryError) as error:
+            road = None if self._ordered else self._round()
+            if road:
+                for piece in road.pieces(self._transport.up, self._down_since):
+                    piece[0](*piece[1:])  # here: a chip's stack has room for some 25 calls in one another
+                    if self._ordered:
+                        break  # this start is over
+        except (StorageError,) + NO_ROOM as error:
             self._log("%s: %s" % (type(error).__name__, error))
             self._transport.drop(error)
-            if isinstance(error, MemoryError):
+            if not isinstance(error, StorageError):
                 self._starve()
         self._restart_if_due()
 
     def _round(self):
+        """Listen. Returns the Road, if there is something for it to do."""
+        self._session.count()
         self._leave_idle_road()
+        if self._ways:
+            self._turn()
+        if self._sleeps():
+            return None
+        if not port.within(limits.REACHABLE, self._started):
+            self.steady()
         self._sntp.poll()
         message = self._listen()
         answers = self._transport.up and not self._was_up  # there may be some, from before
-        road = self._open_road() if message or answers or self._late.begun() else None
+        road = self._open_road() if message or answers or self._wish or self._late.begun() else None
+        if road and self._wish and road.wish(*self._wish):
+            self._wish = None
         if road and not self._taken_up:
             self._taken_up = True  # whatever comes of it; now, when the application has its hooks in place
             road.take_up()
-        if road and message:
-            road.receive(message[1])
+        if road and road.receive(message and message[1]):
             self._starved = 0
         self._notice_connection()
-        if road:
-            self._go_on(road)
-        if not port.within(limits.REACHABLE, self._started):
-            self.steady()
+        return road if road and not self._waits_for_memory(road) else None
+
+    def _sleeps(self):
+        """In low power: was this round slept through?"""
+        if not self._session.interval and self._rest is None:
+            return False
+        if self._rest is None:
+            from srup.rest import Rest
+
+            self._rest = Rest(self._session, self._transport, self._start_network, self._log)
+        asleep = self._rest.sleeps(self._road.idle() if self._road else not self._late.begun())
+        self._was_up = self._was_up and not asleep
+        if not self._session.interval:
+            self._rest.rise()
+            self._rest = None
+        return asleep
+
+    def _by_mqtt(self):
+        return self._connect(self.config.broker, self.config.uuid, self.config.authorities, self._clock.other_date)
+
+    def _two_ways(self):
+        from srup.ways import Ways  # only where there are two
+
+        return Ways(self.config, self._session, self._by_mqtt, self._sign_poll, self._clock.other_date)
+
+    def _turn(self):
+        """Go on by the other transport where it is time to; not while something is under way by this one."""
+        if self._taken_up and self._road and not self._road.idle():
+            return
+        transport = self._ways.turn(self._transport)
+        if transport is not self._transport:
+            self._transport, self._was_up = transport, False
+            if self._road:
+                self._road.change_transport(transport)
+            if self._rest:
+                self._rest.rise()
+                self._rest = None
+
+    def _sign_poll(self, nonce):
+        road = self._open_road()
+        return road.signed_poll(nonce) if road else None
+
+    def _start_network(self):
+        port.network_start(self.config.wifi, self.config.ppp)
 
     def _listen(self):
         """The message that the transport has for us, or None; the same one until the road has acknowledged it."""
@@ -182,17 +258,21 @@ class Agent:
         return self._transport.poll()
 
     def _makes_room(self):
-        """With drop_mqtt the connection makes room for the one by which a bundle comes, and is made again after it."""
-        return self.config.drop_mqtt and self._road is not None and self._road.fetching()
+        """With drop_mqtt the connection makes room for the one by which a bundle comes, and is made again after it; polls always
+        do."""
+        makes = self.config.drop_mqtt or (self._ways is not None and self._ways.polls)
+        return makes and self._road is not None and self._road.fetching()
 
-    def _go_on(self, road):
-        if road.updater.working():
-            road.updater.work()
-        road.deliver()
-        road.updater.watch(self._transport.up, self._down_since, lambda: self._hooks.call("self-test"))
+    def _waits_for_memory(self, road):
+        """After there was none, what there is to do is tried again with the next connection, as those that fail have a growing pause
+        between them."""
+        return self._starved and not self._transport.up and not road.fetching()
 
     def _notice_connection(self):
-        up = self._transport.up
+        up, fault = self._transport.up, self._transport.fault
+        if not (up or self._was_up) and fault and fault is not self._fault:
+            self._log("no connection: %s" % fault)
+        self._fault = fault
         if up != self._was_up:
             self._was_up = up
             self._log("connected" if up else "connection lost: %s" % self._transport.fault)
@@ -216,12 +296,10 @@ class Agent:
                 self._clock,
                 self._hooks,
                 self._transport,
-                self.refused,
-                self._refusals,
+                self._session,
                 self._restart_as_ordered,
                 self._log,
             )
-            self._road.recover()
         return self._road
 
     def _leave_idle_road(self):
@@ -233,16 +311,19 @@ class Agent:
             self._late.let_go()
 
     def _has_to_connect_first(self):
-        """After a download with drop_mqtt: TLS needs the memory in which the road lies, and without it nothing can be said."""
-        return self.config.drop_mqtt and self._taken_up and not self._transport.up and self._road.can_wait()
+        """After a download with drop_mqtt, and before each poll: TLS needs the memory in which the road lies, and without it nothing
+        can be said."""
+        return self.config.drop_mqtt and self._taken_up and not self._transport.linked and self._road.can_wait()
 
     def _starve(self):
         """The application leaves the agent no memory: try again, and in the end with an application that starts anew."""
-        if not self._road:
+        if self._road:
+            self._road.let_go_of_hands()
+        else:
             self._late.let_go()
         self._starved += 1
         if self._starved >= limits.STARVED:
-            self.restart()
+            self.restart("memory")
 
     # ends
 
@@ -258,38 +339,60 @@ class Agent:
         except OSError:
             pass  # the console has it
         if self._road and self._road.fail_trial():
-            return
+            return self._restart_if_due()
         self._stop()
         port.watch()
         self._crashed = True
 
     def _restart_if_due(self):
-        """After REBOOT: as soon as the RESPONSE is delivered, and in ten seconds at the latest. After a crash: see there."""
-        road = self._road
-        rebooting_since = road.commands.rebooting_since if road else None
-        if rebooting_since is not None:
-            due = road.outbox.empty() or not port.within(limits.STOP_HOOK_S * 1000, rebooting_since)
-            if due:
+        """After an action that ends in one: as soon as its RESPONSE is delivered, and after ten seconds (SELF_DESTRUCT: thirty) at the
+        latest. After a crash: see there."""
+        road, session = self._road, self._session
+        if self._ordered:
+            self._ordered = False  # the hook may poll
+            self.steady()
+            self.restart("update")
+        elif session.ending is not None:
+            patience = limits.DESTROY_S if session.ending == DESTROY else limits.STOP_HOOK_S
+            if (road and road.outbox.empty()) or not port.within(patience * 1000, session.ending_since):
+                if session.ending == DESTROY:
+                    self._mark_end()
                 self._in_record(lambda state: state.afresh(self._root))  # also out of recovery
-        else:
+                self.restart(session.ending)
+        elif self._crashed:
             busy = (road and road.fetching()) or port.within(limits.REACHABLE, self._started)
-            due = self._crashed and not busy
-        if due:
-            self.restart()
+            if not busy:
+                self.restart("crash")
+
+    def _mark_end(self):
+        """After the next reset the boot part does it, whatever the application's hook does now."""
+        from srup_boot import ends
+
+        try:
+            ends.end(self._root)
+        except OSError as error:
+            self._log("not marked: %s" % error)  # it is still on record: at the next start, then
 
     def _restart_as_ordered(self):
-        """By a transaction: no crash."""
-        self.steady()
-        self.restart()
+        """By a transaction: no crash. Not here, deep down in what carries it out: a chip's stack is 8 KB."""
+        self._ordered = True
 
-    def restart(self):
-        """The stop hook, ten seconds at most, then a hard reset."""
+    def restart(self, why="application"):
+        """The stop hook, ten seconds at most, then a hard reset. why: a word, for the next start's inventory."""
         self._log("restarting")
-        if self._road:
-            self._road.commands.rebooting_since = None  # the hook may poll
+        self._session.ending = None  # the hook may poll
         self._stop()
         self._transport.close()
+        self._note(why)
         port.reset()
+
+    def _note(self, why):
+        try:
+            from srup import cause
+
+            cause.note(self._root, why)
+        except NO_ROOM:
+            pass  # it may be why
 
     def _stop(self):
         port.arm(limits.STOP_HOOK_S)

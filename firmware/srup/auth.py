@@ -5,7 +5,7 @@ The only caller of ECDSA verification, and its contract is an exception: what re
 
 from srup import keys as roles
 from srup import port, wire
-from srup.errors import BadSignature, Malformed, Throttled, WrongTarget
+from srup.errors import BadSignature, Malformed, Outside, Throttled, WrongTarget
 from srup.limits import BAD_SIGNATURE_PAUSE, BAD_SIGNATURES
 
 # What the authority key signs; every other frame to a device is the command key's.
@@ -78,16 +78,19 @@ def signer(candidates, digest, signature, table=lambda public_key: None):
 
 def check_release(keys, signed, signature):
     """Raise BadSignature unless one of the release keys signed these bytes (a bundle's header and manifest)."""
+    keys.ready()  # P-256 may have been let go meanwhile
     signer(keys.of(roles.RELEASE), port.sha256(signed).digest(), signature)
 
 
 class Auth:
-    """keys: Keys · device: this device's UUID, 16 bytes · groups: callable giving the UUIDs of its groups."""
+    """keys: Keys · device: this device's UUID, 16 bytes · groups: callable giving the UUIDs of its groups · admits:
+    callable saying of a type if such frames are obeyed at all."""
 
-    def __init__(self, keys, device, groups=lambda: ()):
+    def __init__(self, keys, device, groups=lambda: (), admits=lambda kind: True):
         self._keys = keys
         self._device = device
         self._groups = groups
+        self._admits = admits
         self._bad = 0
         self._bad_at = 0
 
@@ -99,6 +102,8 @@ class Auth:
         target = unverified.elements.get("target", self._device)  # step 2: ACTIVATE names a token of ours instead
         if target != self._device and target not in self._groups():
             raise WrongTarget("for another device")
+        if not self._admits(unverified.type):
+            raise Outside("in no fleet")
         self._throttle()  # step 3
         try:
             role = role_for(unverified)
@@ -109,6 +114,7 @@ class Auth:
             self._bad_at = port.ticks_ms()
             raise
         self._bad = 0
+        self._keys.signed(key_id)
         return Authenticated(unverified, key_id, target)
 
     def _throttle(self):

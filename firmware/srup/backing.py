@@ -14,7 +14,7 @@ Which slot is which is in the boot record: each method that changes it saves onc
 
 import os
 
-from srup import auth, bundle, late, limits, meant
+from srup import auth, late, limits, port
 from srup.errors import BadSignature, Refused, StorageError, UpdateFailed
 from srup.limits import const
 from srup.paths import exists, remove
@@ -125,9 +125,16 @@ class Backing:
         have = os.stat(self.incoming)[6] if exists(self.incoming) else 0
         return max(0, free - RESERVE) * block + have
 
+    def into(self, keys, board, mpy):
+        """Where a download goes: Incoming. keys, board, mpy: as for `stage`"""
+        from srup.incoming import Incoming  # now: an update may be a year away
+
+        return Incoming(self.incoming, self.room())
+
     def drop_incoming(self):
         """Remove it, if it is there."""
-        remove(self.incoming)
+        for rest in ("", ".head", ".files"):  # of srup.straight
+            remove(self.incoming + rest)
 
     def _free(self):
         """(bytes of a block, how many are free)"""
@@ -162,6 +169,8 @@ class Backing:
 
     def _unsealed(self):
         """Generator: returns the path of the bundle, `incoming` or what was sealed in it."""
+        from srup import bundle  # now, as a download does without
+
         if not bundle.is_sealed(self.incoming):
             return self.incoming
         from srup import sealed  # now: few updates are
@@ -175,9 +184,15 @@ class Backing:
         return self._opened
 
     def _stage(self, file, keys, board, mpy, data):
+        from srup import bundle
+
         opened = bundle.open_bundle(file)  # 1 its parts, by their lengths
-        auth.check_release(keys, opened.signed(), opened.signature)  # 2 a release key signed the manifest
-        late.let_go_of_p256()
+        port.tls_lend()  # P-256 comes beside all this
+        try:
+            auth.check_release(keys, opened.signed(), opened.signature)  # 2 a release key signed the manifest
+        finally:
+            late.let_go_of_p256()
+            port.tls_back()
         from srup.unpack import Unpacker  # now, with its buffer: the download needs the memory as well
 
         unpacker = Unpacker()
@@ -188,13 +203,28 @@ class Backing:
     def install(self, unpacker, file, opened, board, mpy):
         """Generator: the rest of `stage`, for a bundle that a release key has signed. file: at its body"""
         slot = self.other()
-        manifest = opened.manifest  # 3 it is well formed, and means this device
-        running = self.manifest(self.running) if manifest["base"] else None
-        meant.check(manifest, self.kinds, board, mpy, running and running["tree"], self.record().counter)
+        manifest = opened.manifest
+        self.check(manifest, board, mpy)  # 3 it is well formed, and means this device
         yield from unpacker.check_body(file, manifest)  # 4 and this body
         self._discard(slot)  # 5 what was there goes
         file.seek(opened.body_at)
         yield from self._fill(unpacker, file, opened, slot)  # 6 to 8
+
+    def check(self, manifest, board, mpy):
+        """Raise UpdateFailed unless this manifest, which a release key has signed, means this device as it is now."""
+        from srup import meant
+
+        base = self._base(manifest["kind"]) if manifest["base"] else ""
+        meant.check(manifest, self.kinds, board, mpy, base, self.record().counter)
+        del meant
+        late.let_go_of("srup.meant")
+
+    def _base(self, kind):
+        """What the base of a delta of this kind has to be."""
+        from srup import bundle
+
+        running = self.manifest(self.running)
+        return running and running["tree"][: bundle.BASE]
 
     def discard_other(self):
         """What is in the other slot is no slot any more; `sweep` removes it, which takes longer.

@@ -24,6 +24,7 @@ MAGIC = b"SRUP\x02"
 SEALED = b"SRUP\x03"  # of a sealed one: `srup.sealed`
 KINDS = ("app", "data", "firmware", "romfs", "set")
 IMAGES = ("firmware", "romfs")  # one image each, and no paths
+BASE = const(16)  # digits of a tree that name it as a base: what comes of a delta is held to all of its own
 
 _LOWER = "abcdefghijklmnopqrstuvwxyz"
 _DIGITS = "0123456789"
@@ -91,15 +92,17 @@ def check_path(path):
 
 
 def check_manifest(data):
-    """Bytes -> dict: exactly the keys of FIELDS, each of its form, in the one way to write them."""
+    """Bytes -> dict: the keys of FIELDS and no others, each of its form, in the one way to write them. What was left out is in
+    the dict, with the value that it then has."""
     try:
         manifest = json.loads(data)
     except (ValueError, RuntimeError):  # RuntimeError: nested too deep
         raise _bad("manifest is not JSON")
-    if not isinstance(manifest, dict) or len(manifest) != len(FIELDS):
-        raise _bad("manifest has other keys")
-    for key, is_right in FIELDS:
-        if key not in manifest or not is_right(manifest[key]):
+    if not isinstance(manifest, dict):
+        raise _bad("manifest is no object")
+    for key, is_right, usual in FIELDS:
+        value = manifest.setdefault(key, manifest.get("body_size") if key == "expanded" else usual)
+        if not is_right(value):
             raise _bad("manifest: " + key)
     if encode_manifest(manifest) != data:  # what JSON readers disagree about ends here: repeated keys, escapes, spaces
         raise _bad("manifest is not in canonical form")
@@ -109,19 +112,29 @@ def check_manifest(data):
 
 def _check_together(manifest):
     """What values ask of each other."""
-    if manifest["encoding"]:
-        fits = 9 <= manifest["window"] <= 15  # what zlib makes, and RFC 1951 knows
+    if manifest["window"]:
+        fits = manifest["body_size"] and 9 <= manifest["window"] <= 15  # what zlib makes, and RFC 1951 knows
     else:
-        fits = manifest["window"] == 0 and manifest["expanded"] == manifest["body_size"]
+        fits = manifest["expanded"] == manifest["body_size"]
     if not fits:
         raise _bad("manifest: window")
     if manifest["kind"] in IMAGES and manifest["files"] != 1:
         raise _bad("manifest: files")
+    is_set = manifest["kind"] == "set"
+    if is_set != bool(manifest["image"]) or is_set != bool(manifest["image_size"]) or (is_set and manifest["base"]):
+        raise _bad("manifest: image")
+    if manifest["image_size"] > manifest["expanded"]:
+        raise _bad("manifest: image_size")
 
 
 def encode_manifest(manifest):
-    """The canonical form, bytes, of a manifest whose values are right: keys sorted, no spaces, nothing to escape."""
-    return ("{%s}" % ",".join(['"%s":%s' % (key, _encode(manifest[key])) for key, _ in FIELDS])).encode()
+    """The canonical form, bytes, of a manifest whose values are right: keys sorted, no spaces, nothing to escape, and nothing
+    that goes without saying."""
+    told = []
+    for key, _, usual in FIELDS:
+        if manifest[key] != (manifest["body_size"] if key == "expanded" else usual):
+            told.append('"%s":%s' % (key, _encode(manifest[key])))
+    return ("{%s}" % ",".join(told)).encode()
 
 
 def _encode(value):
@@ -167,33 +180,34 @@ def _is_kind(value):
     return value in KINDS
 
 
-def _is_base(value):
+def _is_image(value):
     return value == "" or _is_digest(value)
 
 
-def _is_encoding(value):
-    return value in ("", "deflate")
+def _is_base(value):
+    return value == "" or _is_text(value, _DIGITS + "abcdef", BASE, BASE)
 
 
-# What a manifest says, in the order of its keys, and the form of each
+# What a manifest says, in the order of its keys; the form of each, and what it is where it is left out (None: it is not)
 FIELDS = (
-    ("agent", _is_minimum),  # the oldest agent that it runs with
-    ("base", _is_base),  # tree of what its delta applies to; "" for all of it
-    ("boards", _are_boards),  # [] = any
-    ("body", _is_digest),  # SHA-256 of the body, as served
-    ("body_size", _is_count),  # bytes, as served
-    ("counter", _is_count),  # security counter
-    ("encoding", _is_encoding),  # of the body
-    ("expanded", _is_count),  # bytes of the body, decoded
-    ("files", _is_count),
-    ("kind", _is_kind),
-    ("micropython", _is_minimum),  # the oldest MicroPython that it runs with
-    ("mpy", _is_mpy),  # version of its .mpy files, "" when it has none
-    ("name", _is_name),
-    ("size", _is_count),  # bytes of all files
-    ("tree", _is_digest),  # SHA-256 of the index; of an image: of itself
-    ("version", _is_version),
-    ("window", _is_count),  # deflate's, as a power of two; 0 without
+    ("agent", _is_minimum, ""),  # the oldest agent that it runs with
+    ("base", _is_base, ""),  # of what its delta applies to: how its tree begins; "" for all of it
+    ("boards", _are_boards, []),  # [] = any
+    ("body", _is_digest, None),  # SHA-256 of the body, as served
+    ("body_size", _is_count, None),  # bytes, as served
+    ("counter", _is_count, 0),  # security counter
+    ("expanded", _is_count, None),  # bytes of the body, decoded; left out where it is as served
+    ("files", _is_count, 1),
+    ("image", _is_image, ""),  # of a set: SHA-256 of its firmware, where `tree` is of its files,
+    ("image_size", _is_count, 0),  # and its bytes
+    ("kind", _is_kind, "app"),
+    ("micropython", _is_minimum, ""),  # the oldest MicroPython that it runs with
+    ("mpy", _is_mpy, ""),  # version of its .mpy files, "" when it has none
+    ("name", _is_name, None),
+    ("size", _is_count, None),  # bytes of all files
+    ("tree", _is_digest, None),  # SHA-256 of the index; of an image: of itself
+    ("version", _is_version, None),
+    ("window", _is_count, 0),  # of the deflate that the body is, as a power of two; 0: it is none
 )
 
 

@@ -1,13 +1,14 @@
 """What time it is, as far as the device can know (protocol.md, section 2, Clock). Milliseconds since 1970.
 
-The floor is the newest authenticated token's time and the time the device was provisioned, kept in flash. The clock
-itself (NTP) lives in RAM and never moves the floor; nor does it go where the floor says that it can't be.
+The floor is the newest authenticated token's time, kept in flash, the time the device was provisioned, and the time this
+software was made. The clock itself (NTP) lives in RAM and never moves the floor; nor does it go where the floor says that it
+can't be.
 """
 
-from srup import limits, port, status, tokens
+from srup import MADE, limits, port, status, tokens
 from srup.errors import Refused
 
-_FLOOR = b"C"
+FLOOR = b"C"
 
 
 class Clock:
@@ -15,18 +16,18 @@ class Clock:
 
     def __init__(self, store, provisioned):
         self.store = store
-        self._provisioned = provisioned
+        self._provisioned = max(provisioned, MADE)
         self._at_floor = True
         self.in_doubt = False  # TLS has failed since the clock was set: it is worth asking again
 
     def floor(self):
         """The earliest that it can be."""
-        stored = self.store.get(_FLOOR)
+        stored = self.store.get(FLOOR)
         return max(self._provisioned, int.from_bytes(stored, "big") if stored else 0)
 
     def keep_floor(self):
         """The store goes; its floor stays."""
-        self.store = {_FLOOR: self.store.get(_FLOOR)}
+        self.store = {FLOOR: self.store.get(FLOOR)}
 
     def now(self):
         """The best guess: the clock where it is set, else the floor."""
@@ -47,7 +48,7 @@ class Clock:
         """The store's change that raises the floor to this token's time, by at most 30 days; {} if it does not."""
         floor = self.floor()
         then = min(tokens.milliseconds(token), floor + limits.FLOOR_STEP)
-        return {_FLOOR: then.to_bytes(6, "big")} if then > floor else {}
+        return {FLOOR: then.to_bytes(6, "big")} if then > floor else {}
 
     def learn(self, ms):
         """An NTP server says that it is `ms`. False, and nothing changes, where that is before the floor or, as with tokens,

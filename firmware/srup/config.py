@@ -8,7 +8,7 @@ import json
 from binascii import a2b_base64, crc32
 
 from srup.errors import StorageError
-from srup.limits import DOWNLOAD_ATTEMPTS, SETTINGS_FILE, TRIAL_S
+from srup.limits import DOWNLOAD_ATTEMPTS, MAX_SLEEP_S, SETTINGS_FILE, SPREAD_S, TRIAL_S
 
 _CAS = 4
 
@@ -37,14 +37,20 @@ class Config:
         except (OSError, ValueError, KeyError) as error:
             raise StorageError("config.json: %s" % error)
         self.name = values.get("name", self.uuid)
+        self.https = values.get("https")  # {"host", "port"} of the server for polls, where there is one
+        self.heartbeat_s = values.get("heartbeat_s", 86_400)  # the server says something at least so often
         self.wifi = values.get("wifi", [])
         self.ppp = values.get("network", {}).get("ppp")
         self.ntp = values.get("ntp", [])
         self.drop_mqtt = values.get("memory", {}).get("drop_mqtt", False)  # while a bundle is fetched
         self.tables_in_memory = values.get("memory", {}).get("tables", False)  # 33 KB for a faster ECDSA
         self.trial_s = values.get("trial_s", TRIAL_S)
+        self.spread_s = values.get("spread_s", SPREAD_S)
         self.poll_ms = values.get("poll_ms", 20)
         self.download_attempts = values.get("download_attempts", DOWNLOAD_ATTEMPTS)
+        self.policy = values.get("policy", {})  # {action: "allow", "refuse" or "two-keys"}, see srup.actions
+        self.max_sleep = values.get("max_sleep", MAX_SLEEP_S)
+        self.led = values.get("led")  # the pin that says "here I am", where the firmware does not know it
         self.authorities = _authorities(root, changes.get("ca", {}))
 
 

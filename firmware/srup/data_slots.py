@@ -27,7 +27,7 @@ class DataSlots(FileSlots):
             os.mkdir(folder)
         state = load(folder)
         self._take = take
-        super().__init__(folder, Choice(state.active, False, state, "", state.settings))
+        super().__init__(folder, Choice(state.active, False, False, "", state.settings))
 
     def hand_over(self, token):
         """The other slot's files become the application's, if it takes them.

@@ -6,10 +6,8 @@ for with Range (RFC 9110, section 14). What goes wrong ends as UpdateFailed with
 protocol.md name for it.
 """
 
-import os
-
-from srup import limits, port, status
-from srup.errors import NetworkError, TlsError, UpdateFailed
+from srup import http, limits, port, status
+from srup.errors import HttpError, NetworkError, TlsError, UpdateFailed
 from srup.link import Link
 
 _PREFIX = "https://"
@@ -34,25 +32,36 @@ def split_url(url, allowed):
 
 
 class Download:
-    """One file. url: bytes · digest: SHA-256, 32 bytes · path: where it goes · authorities: [DER bytes]
+    """One file. url: bytes · digest: SHA-256, 32 bytes · into: where it goes, as Incoming · authorities: [DER bytes]
 
-    allowed: ["host:port"] · most: bytes that fit · attempts: connections in a row that bring nothing before it is given up ·
-    other_date: called when TLS fails; True where the clock has changed and it is worth one more try (Clock.other_date).
+    allowed: ["host:port"] · attempts: connections in a row that bring nothing before it is given up · other_date: called when TLS
+    fails; True where the clock has changed and it is worth one more try (Clock.other_date) · log: called with a line of text about
+    each connection that failed and is tried again.
     """
 
     def __init__(
-        self, url, digest, path, authorities, allowed, most, attempts=limits.DOWNLOAD_ATTEMPTS, other_date=lambda: False
+        self,
+        url,
+        digest,
+        into,
+        authorities,
+        allowed,
+        attempts=limits.DOWNLOAD_ATTEMPTS,
+        other_date=lambda: False,
+        log=lambda text: None,
     ):
         self._host, self._port, self._target = split_url(url, allowed)
         self._digest = digest
-        self._path = path
+        self._into = into
         self._authorities = authorities
-        self._most = most
         self._attempts = attempts
         self._other_date = other_date
+        self._log = log
         self._buffer = memoryview(bytearray(limits.CHUNK))
         self._hash = None
+        self._skip = 0  # bytes of the body that are in flash already
         self._answered = False  # the server has answered over a connection that we trust
+        self._restarts = 0  # how often the server has had it begin again
         self.done = 0  # bytes in flash
         self.total = -1  # bytes of the whole file, once known
 
@@ -65,15 +74,20 @@ class Download:
             before = self.done
             try:
                 yield from self._fetch()
+                yield from self._into.go_on()
             except TlsError as error:
                 if redated or not self._other_date():
                     raise UpdateFailed(status.UPDATE_FAIL_SERVER, str(error))
                 redated = True
+                self._log("download: %s; again with another date" % error)
             except NetworkError as error:
                 failures = 1 if self.done > before else failures + 1
                 if failures >= self._attempts:
                     raise UpdateFailed(self._gave_up(), str(error))
+                self._log("download: %s; again, attempt %d of %d" % (error, failures + 1, self._attempts))
                 yield min(limits.RETRY_PAUSE << failures, limits.RETRY_PAUSE_MOST)
+            except HttpError as error:
+                raise UpdateFailed(status.UPDATE_FAIL_HTTP, str(error))
         yield from self._check()
 
     def _gave_up(self):
@@ -83,23 +97,20 @@ class Download:
         """Hash what is in flash already: `done` bytes of it."""
         self._hash = port.sha256()
         self.done = 0
-        try:
-            file = open(self._path, "rb")
-        except OSError:
-            return  # nothing yet
-        with file:
-            count = file.readinto(self._buffer)
-            while count:
-                self._hash.update(self._buffer[:count])
-                self.done += count
-                yield 0
-                count = file.readinto(self._buffer)
+        for chunk in self._into.kept(self._buffer):
+            if chunk:
+                self._hash.update(chunk)
+                self.done += len(chunk)
+            yield 0
 
     def _check(self):
         """The digest as it streamed, then what the flash reads back."""
         if self._hash.digest() != self._digest:
             self.discard()
             raise UpdateFailed(status.UPDATE_FAIL_DIGEST, "the file is another one")
+        self._into.finish()
+        if not self._into.rereads:
+            return
         yield from self._rehash()
         if self._hash.digest() != self._digest:
             self.discard()
@@ -107,10 +118,7 @@ class Download:
 
     def discard(self):
         """Forget what is in flash."""
-        try:
-            os.remove(self._path)
-        except OSError:
-            pass  # there is none
+        self._into.discard()
         self._hash = port.sha256()
         self.done = 0
 
@@ -123,7 +131,7 @@ class Download:
             link.send(self._request())
             while not link.flush():
                 yield 0
-            reader = _Reader(link, self._buffer)
+            reader = http.Reader(link, self._buffer)
             yield from self._accept(reader)
             yield from self._store(reader)
         finally:
@@ -140,24 +148,26 @@ class Download:
         """Read the response's head; what is not the file we asked for, from where we asked, raises UpdateFailed."""
         line = yield from reader.line()
         self._answered = True
-        code = _status_code(line)
+        code = http.status_code(line)
         headers = yield from reader.headers()
         if code in (404, 410):
             raise UpdateFailed(status.UPDATE_FAIL_FILE, "HTTP %d" % code)
         if code == 416 and self.done:
             self._nothing_left(headers)
             return
-        if code not in (200, 206) or "transfer-encoding" in headers or _encoded(headers):
+        if code not in (200, 206) or "transfer-encoding" in headers or http.encoded(headers):
             raise UpdateFailed(status.UPDATE_FAIL_HTTP, "HTTP %d" % code)
-        length = _length(headers)
-        if code == 200:
+        length = http.length(headers)
+        self._skip = 0
+        if code == 200 and length >= self.done:  # of all of it, by a server that knows no ranges
+            self.total, self._skip = length, self.done
+        elif code == 200:
             self._start_again(length)
-        elif _range(headers) != (self.done, self.done + length):
+        elif http.content_range(headers) != (self.done, self.done + length):
             raise UpdateFailed(status.UPDATE_FAIL_HTTP, "another range than was asked for")
         else:
             self.total = self.done + length
-        if self.total > self._most:
-            raise UpdateFailed(status.UPDATE_FAIL_SPACE, "%d bytes, and room for %d" % (self.total, self._most))
+        self._into.check(self.total)
 
     def _nothing_left(self, headers):
         """416: what is in flash is the whole file, fetched before a power cut; or it is no part of it."""
@@ -167,133 +177,28 @@ class Download:
         self.total = self.done
 
     def _start_again(self, total):
+        self._restarts += 1
+        if self._restarts > self._attempts:  # a byte of progress between two of them would have it go on for ever
+            raise UpdateFailed(status.UPDATE_FAIL_FILE, "the server has it begin again and again")
         self.discard()
         self.total = total
 
     def _store(self, reader):
-        """Append the body to the file; in flash, and so resumable, every SYNC bytes."""
-        unsynced = 0
-        with open(self._path, "ab") as file:
-            while self.done < self.total:
+        """Have the body taken, until it ends or its taker has something else to do first."""
+        try:
+            if not self.total:
+                yield from self._into.append(self._buffer[:0])  # an empty file is one, too
+            while self.done < self.total and not self._into.pausing:
                 count = yield from reader.some(self.total - self.done)
-                chunk = self._buffer[:count]
-                self._hash.update(chunk)
-                _write(file, chunk)
+                if self._skip:  # what we have
+                    passed = min(self._skip, count)
+                    self._skip -= passed
+                    self._buffer[: count - passed] = bytes(self._buffer[passed:count])
+                    count -= passed
+                if count:
+                    count = yield from self._into.append(self._buffer[:count])
+                self._hash.update(self._buffer[:count])
                 self.done += count
-                unsynced += count
-                if unsynced >= limits.SYNC:
-                    file.flush()
-                    unsynced = 0
                 yield 0
-
-
-class _Reader:
-    """Lines and then chunks of a response, through the download's buffer."""
-
-    def __init__(self, link, buffer):
-        self._link = link
-        self._buffer = buffer
-        self._at = 0
-        self._end = 0
-
-    def _fill(self):
-        """Wait for bytes, READ_TIMEOUT at most."""
-        since = port.ticks_ms()
-        self._at = self._end = 0
-        while not self._end:
-            self._end = self._link.read_into(self._buffer)
-            if not self._end:
-                if not port.within(limits.READ_TIMEOUT, since):
-                    raise NetworkError("the server has gone quiet")
-                yield 0
-
-    def line(self):
-        """One header line, without its CRLF, at most HTTP_LINE bytes."""
-        out = bytearray()
-        while True:
-            if self._at == self._end:
-                yield from self._fill()
-            byte = self._buffer[self._at]
-            self._at += 1
-            if byte == 10:
-                return bytes(out).rstrip(b"\r")
-            out.append(byte)
-            if len(out) > limits.HTTP_LINE:
-                raise UpdateFailed(status.UPDATE_FAIL_HTTP, "header line too long")
-
-    def headers(self):
-        """{name in lower case: value} of the headers that matter here; at most HTTP_HEADERS lines."""
-        found = {}
-        for _ in range(limits.HTTP_HEADERS):
-            line = yield from self.line()
-            if not line:
-                return found
-            name, _, value = line.partition(b":")
-            name = _ascii(name).lower()
-            if name in _HEADERS:
-                if name in found:
-                    raise UpdateFailed(status.UPDATE_FAIL_HTTP, name + " twice")
-                found[name] = _ascii(value.strip())
-        raise UpdateFailed(status.UPDATE_FAIL_HTTP, "too many headers")
-
-    def some(self, most):
-        """Bytes of the body now at the start of the buffer: 1...min(most, CHUNK)."""
-        if self._at == self._end:
-            yield from self._fill()
-        count = min(self._end - self._at, most)
-        if self._at:  # the body's first bytes came with the head: move them to the front
-            self._buffer[:count] = bytes(self._buffer[self._at : self._at + count])
-        self._at = self._end = 0  # what a server sends beyond the length that it named is not looked at
-        return count
-
-
-_HEADERS = ("content-length", "content-range", "content-encoding", "transfer-encoding")
-
-
-def _ascii(value):
-    if any(byte > 126 for byte in value):
-        raise UpdateFailed(status.UPDATE_FAIL_HTTP, "header is not ASCII")
-    return bytes(value).decode()
-
-
-def _write(file, chunk):
-    try:
-        taken = file.write(chunk)
-    except OSError as error:
-        raise UpdateFailed(status.UPDATE_FAIL_STORAGE, "flash: %s" % error)
-    if taken != len(chunk):
-        raise UpdateFailed(status.UPDATE_FAIL_STORAGE, "flash took %s of %d bytes" % (taken, len(chunk)))
-
-
-def _status_code(line):
-    """Of `HTTP/1.1 206 Partial Content`."""
-    parts = line.split(None, 2)
-    if len(parts) < 2 or not line.startswith(b"HTTP/1.") or not parts[1].isdigit():
-        raise UpdateFailed(status.UPDATE_FAIL_HTTP, "not an HTTP response")
-    return int(parts[1])
-
-
-def _number(text):
-    if not text.isdigit() or len(text) > 10:
-        raise UpdateFailed(status.UPDATE_FAIL_HTTP, "not a length: " + text[:16])
-    return int(text)
-
-
-def _length(headers):
-    if "content-length" not in headers:
-        raise UpdateFailed(status.UPDATE_FAIL_HTTP, "no Content-Length")
-    return _number(headers["content-length"])
-
-
-def _encoded(headers):
-    return headers.get("content-encoding", "identity") != "identity"
-
-
-def _range(headers):
-    """(first, total) of `bytes first-last/total`."""
-    unit, _, rest = headers.get("content-range", "").partition(" ")
-    span, _, total = rest.partition("/")
-    first, _, last = span.partition("-")
-    if unit != "bytes" or _number(last) + 1 != _number(total):
-        raise UpdateFailed(status.UPDATE_FAIL_HTTP, "not a range to the end of the file")
-    return _number(first), _number(total)
+        finally:
+            self._into.close()

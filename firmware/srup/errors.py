@@ -20,6 +20,12 @@ class WrongTarget(SrupError):
     reason = "target"
 
 
+class Outside(SrupError):
+    """This device is in no fleet, and obeys nobody."""
+
+    reason = "outside"
+
+
 class InvalidKey(SrupError):
     """Not a P-256 public key: wrong length or prefix, not on the curve; or a private key out of range."""
 
@@ -33,7 +39,7 @@ class BadSignature(SrupError):
 
 
 class Throttled(SrupError):
-    """Too many bad signatures in a row: not verified now."""
+    """Too many bad signatures in a row: not verified now, and to be shown again."""
 
     reason = "throttled"
 
@@ -84,7 +90,16 @@ class TlsError(NetworkError):
     reason = "tls"
 
 
+class HttpError(SrupError):
+    """The peer answers, and what it says is no HTTP response that we can take."""
+
+    reason = "http"
+
+
 class StorageError(SrupError):
     """The flash would not take it, or reads back differently."""
 
     reason = "storage"
+
+
+NO_ROOM = (MemoryError, RuntimeError)  # on the heap; on the stack, where calls are nested too deep

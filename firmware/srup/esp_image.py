@@ -52,15 +52,6 @@ class EspImage:
         self._begun = True
 
 
-def checked(chunks, chip):
-    """Generator: the same chunks, held to be an image for this chip. Raises as EspImage, at the end of it at the latest."""
-    image = EspImage(chip)
-    for chunk in chunks:
-        image.update(chunk)
-        yield chunk
-    image.finish()
-
-
 def chip_of(file):
     """The chip id of the image in a file, or None if there is none."""
     head = bytearray(_HEADER)

@@ -1,12 +1,12 @@
 """Step 7. The two slots as an ESP32's two firmwares (srup_boot.firmware). They go on trial like the others: the boot record
 first, which the boot part then follows."""
 
+from srup import bundle
 from srup.errors import StorageError, UpdateFailed
-from srup.esp_image import EspImage
+from srup.esp_image import EspImage, chip_of
 from srup.partition_slots import PartitionSlots
 from srup.status import UPDATE_FAIL_STORAGE
-
-_CHIP_AT = 12  # chip id in an image's header
+from srup_boot.region import image_of
 
 
 class FirmwareSlots(PartitionSlots):
@@ -35,14 +35,16 @@ class FirmwareSlots(PartitionSlots):
         if self._on_trial and slot == self.record().active:
             raise UpdateFailed(UPDATE_FAIL_STORAGE, "the other slot is the way back")
 
-    def _checked(self, chunks):
-        """The same chunks, if they are an image for the chip of the one that runs."""
-        chip = bytearray(2)
-        running = self._contents.regions[self._contents.running]
-        running.seek(_CHIP_AT)
-        running.readinto(chip)
-        image = EspImage(int.from_bytes(chip, "little"))
-        for chunk in chunks:
+    def _base(self, kind):
+        running = self.described(self._contents.running)
+        return running and image_of(running)[1][: bundle.BASE]
+
+    def _check_image(self, unpacker, region, size, tree):
+        """As it is, and one for the chip of the firmware that runs."""
+        yield from super()._check_image(unpacker, region, size, tree)
+        image = EspImage(chip_of(self._contents.regions[self._contents.running]))
+        region.seek(0)
+        for chunk in unpacker.chunks(region, size):
             image.update(chunk)
-            yield chunk
+            yield
         image.finish()

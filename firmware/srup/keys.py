@@ -3,11 +3,13 @@
 Trusted keys live in the store, so that a change of keys and the token that ordered it are one atomic record:
 
     "K" role key_id -> public key          "F" key_id -> the lowest token this key may use is above this one
+
+"F" stays when the key goes: were it trusted again, nothing that it has signed before would be good.
 """
 
 from srup import port
-from srup.errors import InvalidKey, Refused, StorageError
-from srup.limits import KEYS_PER_ROLE, const
+from srup.errors import NO_ROOM, InvalidKey, Refused, StorageError
+from srup.limits import const
 
 COMMAND = const(1)  # signs frames
 RELEASE = const(2)  # signs bundles, never a frame
@@ -15,32 +17,19 @@ AUTHORITY = const(3)  # owns the other keys; signs DATA `keys` and `clock`
 
 ROLES = (COMMAND, RELEASE, AUTHORITY)
 
+MEMBERSHIP = b"Q"  # in the store, of a device that is in no fleet: one of these (module joining)
+LEFT = b"\x01"
+JOINING = b"\x02"
+RESIGNING = b"\x03"  # it has left, and has not said so yet
+
 
 def key_id(public_key):
     """The first 8 bytes of SHA-256 of a public key (65 bytes)."""
     return port.sha256(public_key).digest()[:8]
 
 
-def install(store, role, public_key, token, own=b""):
-    """Trust `public_key` (65 bytes) in `role` for frames with a token above `token` (16 bytes).
-
-    own: the device's public key, which no server key may equal. Raises InvalidKey for what is not a key, for a key that
-    has a role already, and for a fifth of one role.
-    """
-    from srup import p256
-
-    p256.check_public_key(public_key)
-    identity = key_id(public_key)
-    if role not in ROLES:
-        raise InvalidKey("no such role: %d" % role)
-    if public_key == own or any(store.get(_entry(other, identity)) for other in ROLES):
-        raise InvalidKey("one key has one role")
-    if len(store.items(b"K" + bytes((role,)))) >= KEYS_PER_ROLE:
-        raise InvalidKey("at most %d keys of a role" % KEYS_PER_ROLE)
-    store.put({_entry(role, identity): public_key, b"F" + identity: token})
-
-
-def _entry(role, identity):
+def entry(role, identity):
+    """Where the store has the key of this key_id, if it has this role."""
     return b"K" + bytes((role,)) + identity
 
 
@@ -90,6 +79,9 @@ class Keys:
         self._store = store
         self._path = path
         self._kept = tables, in_memory
+        self._missed = {}  # key_id: public key, of those whose table is not there
+        self._wanted = None  # the public key whose table is to be made
+        self._making = None  # the generator that makes it
 
     def _p256(self):
         """The module, imported now, for it may have been let go meanwhile."""
@@ -98,6 +90,10 @@ class Keys:
         if not p256.keeps_tables():
             p256.keep_tables(*self._kept)
         return p256
+
+    def ready(self):
+        """P-256 knows where its tables are; else it makes that of its generator anew, in memory."""
+        self._p256()
 
     def of(self, role):
         """[(key_id, public_key)] of a role."""
@@ -108,11 +104,41 @@ class Keys:
         return self._store.get(b"F" + identity) or b"\xff" * 16
 
     def table(self, public_key):
-        """What makes it faster to verify signatures of this key. None where there is nothing, or the flash is full."""
+        """What makes it faster to verify signatures of this key. None where there is nothing yet: see `signed`."""
+        table = self._p256().table(public_key, False)
+        if table is None and self._p256().keeps_tables():
+            self._missed[key_id(public_key)] = public_key
+        return table
+
+    def signed(self, identity):
+        """The key of this key_id has signed: if its table was missed it is worth making. Who has no key has nothing written."""
+        self._wanted = self._missed.pop(identity, self._wanted)
+
+    def preparing(self):
+        """True while a table that was missed is still to be made."""
+        return self._wanted is not None
+
+    def prepare(self):
+        """A piece of it. Where flash or heap have no room for it, signatures of that key go on taking longer."""
+        if self._wanted is None:
+            return
         try:
-            return self._p256().table(public_key)
-        except (OSError, StorageError):
-            return None
+            if self._making is None:
+                self._making = self._p256().prepare(self._wanted, [key for _, key in self.of(COMMAND)])
+            next(self._making)
+        except (StopIteration, OSError) + NO_ROOM:
+            self.leave()
+
+    def pause(self):
+        """Let go of what is half made: `prepare` begins anew."""
+        if self._making:
+            self._making.close()
+        self._making = None
+
+    def leave(self):
+        """Give it up, until it is missed again."""
+        self.pause()
+        self._wanted = None
 
     def sign(self, digest):
         """The device's signature (64 bytes, low-S) over a SHA-256 digest."""
@@ -123,3 +149,8 @@ class Keys:
 
     def public_key(self):
         return self._p256().public_key(_read(self._path))
+
+    def own(self):
+        """The public keys of this device: that to sign with, and that of sealed bundles if there is one."""
+        sealing = _read(self._path.rsplit("/", 1)[0] + "/sealing.key")
+        return [self.public_key()] + ([self._p256().public_key(sealing)] if sealing else [])

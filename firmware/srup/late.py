@@ -8,7 +8,11 @@ never forgets one.
 import gc
 import sys
 
+from srup.limits import ROOM
+
 _PACKAGE = "srup."
+_BOOT = "srup_boot."
+_HW = "srup_boot.hw"  # is always needed
 _P256 = "p256"
 _NATIVE = "p256_"  # modules that it brings which are not part of it
 
@@ -18,25 +22,21 @@ class Late:
 
     def __init__(self, *names):
         self._names = names
-        self._left = None  # names still to be imported; None before the first
-        self._kept = ()  # what was there before, and so is not ours to let go
+        self._kept = None  # what was there before the first `load`, and so is not ours to let go
 
     def begun(self):
         """True from the first `load` on, until `let_go`."""
-        return self._left is not None
+        return self._kept is not None
 
     def load(self):
         """Import one more of them: on a chip that takes 20 to 100 ms. True once all are there. Raises MemoryError."""
-        if self._left is None:
-            self._left = list(self._names)
+        if self._kept is None:
             self._kept = set(sys.modules)
-        while self._left:
-            name = _PACKAGE + self._left[0]
-            if name not in sys.modules:
+        for name in self._names:
+            if _PACKAGE + name not in sys.modules:
                 gc.collect()  # or it would be put behind the garbage, and the free memory be in pieces afterwards
-                __import__(name)
-                return self._left.pop(0) == self._names[-1]
-            self._left.pop(0)
+                __import__(_PACKAGE + name)
+                return name == self._names[-1]
         return True
 
     def let_go(self):
@@ -44,11 +44,22 @@ class Late:
 
         Whoever holds something of a module still, a class or an instance, holds all of it.
         """
-        for name in set(sys.modules) - set(self._kept):
-            if name.startswith(_PACKAGE) or name.startswith(_NATIVE):  # noqa: PIE810 - no tuples on a board
+        for name in set(sys.modules) - (self._kept or set(sys.modules)):
+            if _is_ours(name):
                 _forget(name)
-        self._left = None
+        self._kept = None
         gc.collect()
+
+
+def short():
+    """True where the heap has no room for all of the agent at once: what is not needed now is then let go for what is.
+
+    False on a host, which has memory, and others that use its modules.
+    """
+    if not hasattr(gc, "mem_free"):
+        return False
+    gc.collect()
+    return gc.mem_free() < ROOM
 
 
 def meet(*names):
@@ -59,18 +70,44 @@ def meet(*names):
         gc.collect()
         __import__(_PACKAGE + name)
     for name in set(sys.modules) - before:
-        if name.startswith(_PACKAGE):
+        if _is_ours(name):
             _forget(name)
     gc.collect()
 
 
+def once(name):
+    """A module of which nothing is to stay but what the caller holds; not even in a package's memory."""
+    was_there = name in sys.modules
+    __import__(name)
+    module = sys.modules[name]
+    if not was_there:
+        _forget(name)
+    return module
+
+
+def let_go_of(*names):
+    """Of these modules, where memory is short. Whoever needs one again imports it again."""
+    if short():
+        for name in names:
+            if name in sys.modules:
+                _forget(name)
+        gc.collect()
+
+
 def let_go_of_p256():
-    """It is the largest part of the road, and most of an update does without: who needs it then imports it again."""
-    if not hasattr(gc, "mem_free"):
-        return  # a host, which has memory, and others that use the module
+    """It is the largest part of the agent, and what obeys does without."""
+    let_go_of(*[name for name in sys.modules if name.startswith(_PACKAGE + _P256) or name.startswith(_NATIVE)])  # noqa: PIE810
+
+
+def let_go_of_boot():
+    """What has chosen the slot is done, once and for all."""
     for name in list(sys.modules):
-        if name.startswith(_PACKAGE + _P256) or name.startswith(_NATIVE):  # noqa: PIE810 - as above
+        if name.startswith(_BOOT) and name != _HW:
             _forget(name)
+
+
+def _is_ours(name):
+    return name.startswith(_PACKAGE) or name.startswith(_BOOT) or name.startswith(_NATIVE)  # noqa: PIE810 - no tuples on a board
 
 
 def _forget(name):

@@ -25,6 +25,8 @@ SETTINGS_FILE = const(4096)  # what they have become, with the CAs
 
 # Trust
 KEYS_PER_ROLE = const(4)
+GROUPS = const(8)  # that a device is in
+ASK_AGAIN = const(600_000)  # before whoever is to let us in is told again
 BAD_SIGNATURES = const(10)  # after so many in a row, at most one verification each BAD_SIGNATURE_PAUSE
 BAD_SIGNATURE_PAUSE = const(1000)
 
@@ -32,6 +34,7 @@ BAD_SIGNATURE_PAUSE = const(1000)
 FRESH = const(7 * 86_400_000)
 AHEAD = const(10 * 60_000)
 AHEAD_UNSET = const(400 * 86_400_000)
+OWN_TOKENS = const(600_000)  # of tokens of the device's own, for one record in flash
 FLOOR_STEP = const(30 * 86_400_000)
 ACTIVATE_WITHIN = const(7 * 86_400_000)
 REFUSAL_PAUSE = const(60_000)  # refusals of step 4 are answered at most once in this time
@@ -69,15 +72,37 @@ TRANSPORT_TIMEOUT = const(20_000)  # a broker that owes an answer so long is gon
 TOPIC = const(120)  # older umqtt writes the length of a SUBSCRIBE as one byte
 OUTBOX = const(16)  # answers that wait to be sent
 RESEND = const(20_000)
+SPREAD_S = const(30)  # over which a group's members spread what they do and say when a frame has reached them all
 RECONNECT_PAUSE = const(1000)
 RECONNECT_PAUSE_MOST = const(60_000)
 
+# Polling (protocol.md, section 5)
+HEARTBEATS = const(3)  # missed, and the device tries its other transport
+POLL_AGAIN = const(5_000)  # between polls while the device is awake
+POLL_MESSAGE = const(2048)  # the longest frame in base64, and the names of its fields
+POLL_MESSAGES = const(8)
+POLL_BODY = const(8192)
+POLL_QUEUE = const(4)  # frames that wait for the next connection
+POLL_ANSWER = const(2_000)  # how long a connection waits for what the agent has to say to the last message
+
 # Memory
+ROOM = const(65_536)  # free with the road in memory: enough for P-256, and what obeys, and an update, all at once
 LINGER = const(10_000)  # the road stays so long; also, after ten bad signatures a new start means at most one a second
 STARVED = const(6)  # rounds in a row that fail for want of memory, a longer pause after each
 
+# Low power
+MAX_SLEEP_S = const(86_400)  # between two polls, where the board does not say otherwise
+LISTEN = const(3000)  # so long after the last word from the broker it is taken for the last one
+AWAKE = const(60_000)  # at most, while there is no connection
+CONNECTED = const(600_000)  # at least, after CONNECT
+NAP = const(60_000)  # sleep in one piece
+
+# Self-test
+HEAP_SOUND = const(16_384)  # less free, and the next command may find no memory
+
 # Stopping and trial
 STOP_HOOK_S = const(10)
+DESTROY_S = const(30)  # SELF_DESTRUCT waits so long for its RESPONSE to be taken
 REACHABLE = const(60_000)  # after each start the agent is on the network so long, whatever becomes of the application
 TRIAL_BOOTS = const(3)
 TRIAL_S = const(300)

@@ -108,3 +108,6 @@ class Link:
             self._socket.close()
         except OSError:
             pass  # it is gone either way
+        if self._open and self._authorities is not None:
+            self._stream = None
+            port.tls_closed()

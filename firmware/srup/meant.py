@@ -8,8 +8,8 @@ from srup.status import UPDATE_FAIL_BOARD, UPDATE_FAIL_DOWNGRADE
 def check(manifest, kinds, board, mpy, running, counter):
     """Raise UpdateFailed, with UPDATE_FAIL_BOARD or UPDATE_FAIL_DOWNGRADE, unless it is.
 
-    kinds: those that the slots hold · board: this board's name · mpy: the .mpy version it runs, "6.3" · running: the tree of
-    what runs, None for nothing · counter: the security counter of what was last confirmed
+    kinds: those that the slots hold · board: this board's name · mpy: the .mpy version it runs, "6.3" · running: the base that
+    what runs is, None for nothing · counter: the security counter of what was last confirmed
     """
     for is_ours, why in (
         (manifest["kind"] in kinds, "of kind " + manifest["kind"]),

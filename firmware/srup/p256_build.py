@@ -2,7 +2,7 @@
 
 from micropython import const
 
-from srup.p256_comb import ONE, R_SQUARED, ROW, P, R, get, put, w
+from srup.p256_comb import ONE, R_SQUARED, ROW, Filed, P, R, get, put, w
 from srup.p256_kernel import LIN, MUL, SQR, inverse, load, program, run, save
 
 # The elements of the workspace. (X, Y, Z): a Jacobian point; (X, Y), (QX, QY), (SUM, SUM + 1): affine ones.
@@ -74,6 +74,31 @@ def build(x, y, teeth=8, parts=2):
             rows[:ROW] = _row(firsts, first)
             _branches(rows, units, range(part, low * parts, parts))
             yield rows
+
+
+def made(x, y):
+    """A comb in memory, for want of anything else; in pieces of 1 KB, as a larger one is not to be had for sure."""
+    return in_pieces([memoryview(bytes(rows)) for rows in build(x, y)])
+
+
+def in_pieces(pieces):
+    """The comb of these rows, the same number of them in each piece."""
+    return Filed([Pieces(pieces)], 0)
+
+
+class Pieces:
+    """A file, as far as a comb needs one, in memory."""
+
+    def __init__(self, pieces):
+        self._pieces = pieces
+        self._at = 0
+
+    def seek(self, at):
+        self._at = at
+
+    def readinto(self, row):
+        piece, at = divmod(self._at, len(self._pieces[0]))
+        row[:] = self._pieces[piece][at : at + ROW]
 
 
 def _row(table, index):

@@ -9,7 +9,7 @@ let c be the bits of (k + 2^256 - 1) / 2. Then k is the sum of (2 c[i] - 1) 2^i:
 subtracted. Bits i, i + 32 ... i + 224 of c are digit i, a row of the first table if i < 16, or else of the second. Its
 highest bit is the sign, the others, all turned over where that is minus, the row. An even k is replaced by n - k, and all
 signs by the other ones. With 4 teeth, 64 apart, in one part, a comb has 8 rows and is soon made: for keys that nothing
-was prepared for. srup.p256_table makes combs and keeps them.
+was prepared for.
 
 The running total is (X, Y, ZZ, ZZZ), which stands for the affine (X / ZZ, Y / ZZZ), where ZZ^3 = ZZZ^2. Formulas:
 "dbl-2008-s-1" and "madd-2008-s" (https://hyperelliptic.org/EFD, XYZZ coordinates). The latter is wrong where both points
@@ -71,66 +71,66 @@ class Comb:
     """In memory: `table` has 2^(teeth - 1) rows for each part."""
 
     at_once = 64  # positions for which rows are there
+    public_key = b""  # whose it is, if that is of interest
 
     def __init__(self, table, teeth=8, parts=2):
-        self.table = table
-        self.teeth = teeth
         self.parts = parts
         self.positions = 256 // teeth // parts
-        self.digits = array("H", bytes(512 // teeth))
+        self.digits = array("H", bytes(512 // teeth))  # of the scalar, the highest position first
+        self.teeth = teeth
+        self._at = 0
         self._found = [table, self.digits, 0]
 
-    def rows(self, at, count):
-        """(table, digits, at) for `walk`, which finds there what `count` digits from that place on mean."""
-        self._found[2] = at
+    def begin(self, k):
+        """Take this scalar apart, which is in [0, N), instead of the last one."""
+        digits(k, N, self.teeth, self.parts, self.digits)
+        self._at = 0
+
+    def take(self, count):
+        """(table, digits, at) for `walk`, which finds there what the next so many digits mean."""
+        self._found[2] = self._at
+        self._at += count
         return self._found
 
 
 class Filed(Comb):
-    """A comb in a file, open for reading, from which rows are fetched when they are needed. Raises OSError if they can't be."""
+    """Of rows that are fetched from a file when they are needed: from `start` on, in that whose reader is the last of `place`.
 
-    at_once = 2
+    Raises OSError if they can't be.
+    """
 
-    def __init__(self, file):
-        Comb.__init__(self, bytearray(4 * ROW))
-        self._file = file
-        self._rows = [memoryview(self.table)[at : at + ROW] for at in range(0, 4 * ROW, ROW)]
-        self._chosen = array("H", bytes(8))
-        self._found = [self.table, self._chosen, 0]
+    at_once = 1
 
-    def rows(self, at, count):
+    def __init__(self, place, start):
+        rows = bytearray(2 * ROW)
+        Comb.__init__(self, rows)
+        self._place = place
+        self._start = start
+        self._rows = memoryview(rows)[:ROW], memoryview(rows)[ROW:]
+        self._chosen = array("H", bytes(4))
+        self._found = [rows, self._chosen, 0]
+
+    def take(self, count):
+        file = self._place[-1]
         for i in range(count):
-            digit = self.digits[at + i]
-            self._file.seek((digit & 0x7FFF) * ROW)
-            self._file.readinto(self._rows[i])
+            digit = self.digits[self._at]
+            file.seek(self._start + (digit & 0x7FFF) * ROW)
+            file.readinto(self._rows[i])
             self._chosen[i] = digit & 0x8000 | i
+            self._at += 1
         return self._found
 
 
-class _Multiple:
-    """A scalar in [0, N) as the digits of a comb, the highest position first, until the next one takes their place."""
-
-    def __init__(self, k, comb):
-        self.comb = comb
-        self._at = 0
-        digits(k, N, comb.teeth, comb.parts, comb.digits)
-
-    def take(self, count):
-        """The next so many digits, for `walk`."""
-        rows = self.comb.rows(self._at, count)
-        self._at += count
-        return rows
-
-
-def pair(u, v, comb_u, comb_v):
-    """u U + v V of the points that the combs are of, for 0 <= u, v < N: (x, zz), two numbers, where the x of the sum is
-    x / zz; or None: then find it in another way. comb_u: the one with more positions, if they differ."""
-    first, second = _Multiple(u, comb_u), _Multiple(v, comb_v)
-    alone = comb_u.positions - comb_v.positions
+def pair(u, v, first, second):
+    """u U + v V of the points that the combs are of, two, for 0 <= u, v < N: (x, zz), two numbers, where the x of the sum is
+    x / zz; or None: then find it in another way. first: the one with more positions, if they differ."""
+    first.begin(u)
+    second.begin(v)
+    alone = first.positions - second.positions
     _begin(first)
     _go(1, first, None if alone else second, 1)
     _go(alone - 1, first)
-    _go(comb_v.positions - (not alone), first, second)
+    _go(second.positions - (not alone), first, second)
     zz = get(_ZZ)[0]
     return (get(_X)[0], zz) if zz else None  # both times R
 
@@ -142,12 +142,12 @@ def multiple(k, comb, mask):
     The operations on field elements are the same for all k and masks. Which rows are read is not, and numbers on their
     way to elements and back are Python's.
     """
-    total = _Multiple(k, comb)
-    _begin(total)
+    comb.begin(k)
+    _begin(comb)
     put(_T0, mask)
     run(_formula("rescale"), 1, w)
-    _go(1, total, None, 1)
-    _go(comb.positions - 1, total)
+    _go(1, comb, None, 1)
+    _go(comb.positions - 1, comb)
     zzz = get(_ZZZ)[0]
     if not zzz:
         return None
@@ -156,19 +156,21 @@ def multiple(k, comb, mask):
     return get(_QX)
 
 
-def _begin(first):
+def _begin(comb):
     """The total = the first digit."""
-    table, chosen, at = first.take(1)
+    table, chosen, at = comb.take(1)
     load(_X, chosen[at], table, w)
     load(_ZZ, 0, ONE, w)
 
 
 def _go(positions, first, second=None, begun=0):
     """Walk so many positions. begun: digits that `first` has already taken of the next."""
-    parts_u, parts_v = first.comb.parts, second.comb.parts if second else 0
-    steps = _formula("position", parts_u, parts_v, begun)
+    parts_u, parts_v = first.parts, second.parts if second else 0
+    steps = _formula("position", parts_u, parts_v)
+    if begun:
+        steps = memoryview(steps)[_formula("begun") :]
     while positions > 0:
-        some = min(positions, first.comb.at_once, second.comb.at_once if second else 64)
+        some = min(positions, first.at_once, second.at_once if second else 64)
         rows = first.take(some * parts_u - begun)
         walk(steps, some, w, rows, second.take(some * parts_v) if second else _NOTHING)
         positions -= some

@@ -53,29 +53,33 @@ _ADD = (
     (MUL, _Y, _T0, _T2, -1, _T1),  # r (v - x) - y p^3
 )
 
-# The total with other zz and zzz, from one where they are 1. _T0 is what their z is to be.
-_RESCALE = ((SQR, _ZZ, _T0), (MUL, _ZZZ, _ZZ, _T0), (MUL, _X, _X, _ZZ), (MUL, _Y, _Y, _ZZZ))
 
-# q = the total, affine, and without R. _T0 is 1 / zzz, _T1 without R is 1.
-_AFFINE = (
-    (MUL, _T2, _ZZ, _T0),
-    (SQR, _T2, _T2),
-    (MUL, _QX, _X, _T2),
-    (MUL, _QY, _Y, _T0),
-    (MUL, _QX, _QX, _T1),
-    (MUL, _QY, _QY, _T1),
-)
-
-
-def _position(parts_u, parts_v, begun):
-    """A position of two combs with so many parts, of which `begun` digits of the first were taken."""
+def _position(parts_u, parts_v):
+    """A position of two combs with so many parts: the total is doubled, and a row of each part added."""
     load_u, load_v = ((LOAD, _QX, 0),) + _ADD, ((LOAD, _QX, 1),) + _ADD
-    steps = (() if begun else _DOUBLE) + load_u * (parts_u - begun) + load_v * parts_v
-    return program(*steps)
+    return program(*_DOUBLE + load_u * parts_u + load_v * parts_v)
 
 
-FORMULAS = {
-    "position": _position,
-    "rescale": lambda: program(*_RESCALE),
-    "affine": lambda: program(*_AFFINE),
-}
+def _begun():
+    """How much of a program that `_position` has made is to be left out where the total is the first row already."""
+    return len(program(*_DOUBLE, (LOAD, _QX, 0), *_ADD)) - len(program())
+
+
+def _rescale():
+    """The total with other zz and zzz, from one where they are 1. _T0 is what their z is to be."""
+    return program((SQR, _ZZ, _T0), (MUL, _ZZZ, _ZZ, _T0), (MUL, _X, _X, _ZZ), (MUL, _Y, _Y, _ZZZ))
+
+
+def _affine():
+    """q = the total, affine, and without R. _T0 is 1 / zzz, _T1 without R is 1."""
+    return program(
+        (MUL, _T2, _ZZ, _T0),
+        (SQR, _T2, _T2),
+        (MUL, _QX, _X, _T2),
+        (MUL, _QY, _Y, _T0),
+        (MUL, _QX, _QX, _T1),
+        (MUL, _QY, _QY, _T1),
+    )
+
+
+FORMULAS = {"position": _position, "begun": _begun, "rescale": _rescale, "affine": _affine}

@@ -1,13 +1,13 @@
 """Step 7. The two slots in raw flash, on firmware that leaves room for them: a ROMFS image in each (srup_boot.region)."""
 
-from srup import bundle, limits
+from srup import bundle
 from srup.backing import Backing
 from srup.errors import UpdateFailed
 from srup.limits import const
 from srup.paths import remove
 from srup.status import UPDATE_FAIL_SPACE, UPDATE_FAIL_STORAGE
 from srup_boot.record import NONE
-from srup_boot.region import header, verify_image
+from srup_boot.region import header, image_of
 from srup_boot.slot import BadSlot
 
 _PAGE = const(256)  # what NOR flash takes at a time
@@ -24,6 +24,10 @@ class PartitionSlots(Backing):
 
     def manifest(self, slot):
         """The manifest of what is in `slot`; None if there is no slot, or no valid header in it."""
+        return self.described(slot)
+
+    def described(self, slot):
+        """What the header of its image says; None if there is none."""
         if slot == NONE:
             return None
         try:
@@ -36,75 +40,96 @@ class PartitionSlots(Backing):
         remove(self._opened)
         yield
 
+    def into(self, keys, board, mpy):
+        """As of Backing: an image of its own goes straight into its region."""
+        from srup.straight import Straight  # now: an update may be a year away
+
+        return Straight(self, self.room(), keys, board, mpy)
+
+    def admits(self, manifest, board, mpy):
+        """True if the image of this bundle, which a release key has signed, can go straight into its region; False where it has
+        to be a file first. Raises UpdateFailed if it is for no slot of this device, or is too large."""
+        if manifest["kind"] == "data":
+            return False
+        self.check(manifest, board, mpy)
+        if manifest["base"] or manifest["kind"] == "app":
+            return False
+        self._check_size(manifest)
+        return True
+
+    def region(self):
+        """Where the image of an update goes."""
+        return self._contents.regions[self.other()]
+
+    def files(self):
+        """Where what comes after the image goes: of a set, the records of its files."""
+        from srup.incoming import Incoming
+
+        return Incoming(self.incoming + ".files", self.room())
+
+    def install(self, unpacker, file, opened, board, mpy):
+        """As of Backing. A file that is nothing but a header: the rest is in its region already."""
+        if file.seek(0, 2) == opened.body_at:
+            self.check(opened.manifest, board, mpy)
+            yield from self._complete(unpacker, opened, self.other())
+        else:
+            file.seek(opened.body_at)
+            yield from super().install(unpacker, file, opened, board, mpy)
+
     def _clear(self, slot):
         region = self._contents.regions[slot]
         region.erase(region.room)
 
+    def _check_size(self, manifest):
+        size, room = image_of(manifest)[0], self.region().room
+        if size > room:
+            raise UpdateFailed(UPDATE_FAIL_SPACE, "%d bytes, and room for %d" % (size, room))
+        if manifest["image"]:
+            self.files().check(manifest["expanded"] - size)
+
     def _fill(self, unpacker, file, opened, slot):
-        region, manifest = self._contents.regions[slot], opened.manifest
-        if manifest["size"] > region.room:  # 6 there is room
-            raise UpdateFailed(UPDATE_FAIL_SPACE, "%d bytes, and room for %d" % (manifest["size"], region.room))
-        old = self._contents.regions[self.running] if manifest["base"] else None
-        chunks = self._checked(unpacker.image(file, manifest, old))
-        yield from self._write(region, chunks)  # 7 it reads back, and is the one meant
+        manifest = opened.manifest
+        self._check_size(manifest)  # 6 there is room
+        yield from self._write(unpacker, file, manifest, self._contents.regions[slot])  # 7 it is the one meant
+        yield from self._complete(unpacker, opened, slot)
+
+    def _write(self, unpacker, file, manifest, region):
+        """Generator: the image out of a bundle that is a file."""
+        if manifest["base"]:
+            from srup.raw_image import RawImage
+
+            image = RawImage(region, image_of(manifest)[0])
+            image.begin()
+            for chunk in unpacker.image(file, manifest, self._contents.regions[self.running]):
+                yield from image.write(chunk)
+            return
+        from srup.straight import Body
+
+        body = Body(manifest, region, self.files())
+        body.begin()
         try:
-            verify_image(region, manifest["size"], manifest["tree"])
-            self._write_header(region, opened)  # 8 the last: now it is whole
-        except BadSlot as fault:
-            raise UpdateFailed(UPDATE_FAIL_STORAGE, "flash reads back differently: %s" % fault)
+            for chunk in unpacker.chunks(file, manifest["body_size"]):
+                yield from body.append(chunk)
+        finally:
+            body.close()
+        body.finish()
 
-    def _checked(self, chunks):
-        """Generator: the image's chunks, looked at as they pass."""
-        return chunks
+    def _complete(self, unpacker, opened, slot):
+        """Generator: the image reads back, and is whole; 8 then it has its header, and is a slot."""
+        region, (size, tree) = self._contents.regions[slot], image_of(opened.manifest)
+        yield from self._check_image(unpacker, region, size, tree)
+        self._write_header(region, opened)
 
-    def _write(self, region, chunks):
-        """Generator: as pages into one block after the other, each erased before."""
-        pages, at = _Pages(min(limits.CHUNK, region.block)), 0
-        for chunk in chunks:
-            for page in pages.of(chunk):
-                at = _append(region, at, page)
-                yield
-        for page in pages.rest():
-            at = _append(region, at, page)
+    def _check_image(self, unpacker, region, size, tree):
+        yield from unpacker.read_back(region, size, tree)
 
     def _write_header(self, region, opened):
         data = header(opened.manifest_bytes, opened.signature)
         data += b"\xff" * (-len(data) % _PAGE)
         region.program(region.room, data)
-        if region.header() != (opened.manifest_bytes, opened.signature):
-            raise BadSlot("its header")
-
-
-def _append(region, at, page):
-    if at % region.block == 0:
-        region.erase(at)
-    region.program(at, page)
-    return at + len(page)
-
-
-class _Pages:
-    """Chunks of any length made into full buffers, which begin and end where a page does."""
-
-    def __init__(self, size):
-        self._buffer = memoryview(bytearray(size))
-        self._size = size
-        self._filled = 0
-
-    def of(self, chunk):
-        """Generator of what is full now that this has come."""
-        while chunk:
-            count = min(len(chunk), self._size - self._filled)
-            self._buffer[self._filled : self._filled + count] = chunk[:count]
-            self._filled += count
-            chunk = chunk[count:]
-            if self._filled == self._size:
-                self._filled = 0
-                yield self._buffer
-
-    def rest(self):
-        """Generator of what is left, up to the end of its last page."""
-        size = self._filled + -self._filled % _PAGE
-        for at in range(self._filled, size):
-            self._buffer[at] = 0xFF
-        if size:
-            yield self._buffer[:size]
+        try:
+            if region.header() == (opened.manifest_bytes, opened.signature):
+                return
+        except BadSlot:
+            pass
+        raise UpdateFailed(UPDATE_FAIL_STORAGE, "its header reads back differently")

@@ -75,14 +75,19 @@ class Body:
             raise bad("bytes after the body")
 
     def _decode(self, buffer):
-        try:
-            return self._source.readinto(buffer)
-        except EOFError:
-            raise bad("ends too early")
-        except OSError as error:
-            if error.errno != _EINVAL:
-                raise
-            raise bad("not deflate")
+        return decode(self._source, buffer)
+
+
+def decode(stream, buffer):
+    """`readinto` of a stream that may be port.inflate's."""
+    try:
+        return stream.readinto(buffer)
+    except EOFError:
+        raise bad("ends too early")
+    except OSError as error:
+        if error.errno != _EINVAL:
+            raise
+        raise bad("not deflate")
 
 
 class Base:

@@ -5,6 +5,8 @@ What is kept in the store:
     "T" key_id target -> highest accepted token of that key for that target
     "X" SHA-256 of the frame -> state | type | key_id | token | target | frame while it is RECEIVED
     "S" token -> latest status | 1 while its RESPONSE has not been acknowledged        (module reply)
+    "G" -> token of the frame that said so | the UUIDs of the groups that the device is in       (module groups)
+    "J" group -> token of the frame by which it joined: only what comes later is good
     "L" -> how often records of the store were lost (1 byte), the highest tokens perhaps among them
 
 `admit` writes token, frame and RECEIVED in one atomic record before it returns, and so before the transport
@@ -32,6 +34,7 @@ class Command:
         self.key_id = key_id
         self.target = target
         self.record = record  # its key in the store
+        self.proven = False  # it has two keys: see srup.second
         self._elements = elements
 
     def element(self, name):
@@ -44,6 +47,12 @@ class Command:
 
 def _head(state, kind, key_id, token, target):
     return bytes((state, kind)) + key_id + token + target
+
+
+def groups(store):
+    """The UUIDs of the groups that the device is in, 16 bytes each."""
+    listed = store.get(b"G") or b""
+    return [listed[at : at + limits.UUID] for at in range(limits.TOKEN, len(listed), limits.UUID)]
 
 
 class Replay:
@@ -64,7 +73,7 @@ class Replay:
 
         That is certain where the clock is set. Where it is not, the newest that is known must do.
         """
-        newest = max([tokens.first_at(self._clock.floor())] + [token for _, token in self._store.items(b"T")])
+        newest = max([tokens.first_at(self._clock.floor() + 1)] + [token for _, token in self._store.items(b"T")])
         if port.clock_is_set():
             newest = max(newest, tokens.first_at(port.now_ms() + limits.AHEAD))
         changes = {b"L": bytes((min(255, self.losses() + 1),))}
@@ -94,7 +103,8 @@ class Replay:
 
     def _check_order(self, authenticated, token):
         entry = b"T" + authenticated.key_id + authenticated.target
-        highest = max(self._store.get(entry) or b"", self._keys.floor(authenticated.key_id))
+        joined = self._store.get(b"J" + authenticated.target) or b""
+        highest = max(self._store.get(entry) or b"", self._keys.floor(authenticated.key_id), joined)
         if token <= highest:
             raise Refused(status.TOKEN_STALE, "not above the highest token", token)
         self._clock.check(token)
@@ -108,8 +118,17 @@ class Replay:
             if self._store.get(b"S" + token):
                 raise Repeated(token)  # its transaction has an outcome, or is on its way: say which, change nothing
             raise Refused(status.TOKEN_STALE, "nothing is staged under this token", token)
+        if self._was_for_a_group_that_we_left(token):
+            raise Refused(status.TOKEN_STALE, "it was staged for a group that we are in no more", token)
         if self._clock.now() > tokens.milliseconds(token) + limits.ACTIVATE_WITHIN:
             raise Refused(status.TOKEN_EXPIRED, "staged too long ago", token)
+
+    def _was_for_a_group_that_we_left(self, token):
+        """ACTIVATE names no target: that of its INITIATE counts."""
+        for _, value in self._store.items(b"X"):
+            if value[1] == wire.INITIATE and value[10:26] == token and value[32] >> 4 == 5:
+                return value[26:42] not in groups(self._store)
+        return False
 
     def _record(self, authenticated, token, changes):
         entry = b"X" + authenticated.digest

@@ -23,6 +23,7 @@ class Outbox:
         self._again = []  # tokens whose latest RESPONSE is to be sent once more
         self._refusal = None  # (token, status)
         self._refused = refused  # [(token, ticks_ms)], the latest first
+        self._held = {}  # token: (ticks_ms, milliseconds) before which nothing is said under it
 
     def latest(self, token):
         """The latest status of this token, or None."""
@@ -42,15 +43,25 @@ class Outbox:
         self._refused[:] = [(token, port.ticks_ms())] + self._refused[: limits.OUTBOX - 1]
         self._refusal = token, status
 
-    def pump(self, send):
-        """Send the next RESPONSE where none is in flight. send: (frame) -> handle of the publish."""
-        if self._in_flight:
-            if port.within(limits.RESEND, self._in_flight[3]):
-                return
+    def hold(self, token, ms):
+        """Say nothing under this token for so long: many others are to answer it."""
+        self._held[token] = port.ticks_ms(), ms
+
+    def _is_held(self, token):
+        if token in self._held and not port.within(self._held[token][1], self._held[token][0]):
+            del self._held[token]
+        return token in self._held
+
+    def due(self):
+        """True where `pump` has something to send: none is in flight."""
+        if self._in_flight and not port.within(limits.RESEND, self._in_flight[3]):
             self._in_flight = None
-        found = self._next()
-        if found:
-            token, status = found
+        return self._in_flight is None and self._next() is not None
+
+    def pump(self, send):
+        """Send the next RESPONSE, if one is due. send: (frame) -> handle of the publish."""
+        if self.due():
+            token, status = self._next()  # pyright: ignore[reportGeneralTypeIssues] - it is due
             self._in_flight = (token, status, send(self._frame(token, status)), port.ticks_ms())
 
     def acknowledged(self, handle):
@@ -71,11 +82,15 @@ class Outbox:
         self._in_flight = None
 
     def empty(self):
-        return self._in_flight is None and self._next() is None
+        return self._in_flight is None and not self.holds() and self._next() is None
+
+    def holds(self):
+        """True while something is not to be said yet."""
+        return bool([token for token in list(self._held) if self._is_held(token)])
 
     def _next(self):
         for entry, value in self._store.items(b"S"):
-            if value[1] or entry[1:] in self._again:
+            if (value[1] or entry[1:] in self._again) and not self._is_held(entry[1:]):
                 return entry[1:], value[0]
         return self._refusal
 

@@ -112,9 +112,10 @@ class Counter:
 
 
 class Hmac:
-    """HMAC-SHA-256 (RFC 2104). key: at most 64 bytes"""
+    """HMAC-SHA-256 (RFC 2104)."""
 
     def __init__(self, key):
+        key = port.sha256(key).digest() if len(key) > 64 else key
         key = key + bytes(64 - len(key))
         self._inner = port.sha256(xor(key, b"\x36" * 64))
         self._outer = xor(key, b"\x5c" * 64)
@@ -132,9 +133,9 @@ def hmac(key, message):
     return found.digest()
 
 
-def expand(secret, info, size):
-    """`size` bytes, at most 255 * 32: HKDF-SHA-256 of a secret, without salt (RFC 5869)."""
-    key = hmac(bytes(32), secret)
+def expand(secret, info, size, salt=b""):
+    """`size` bytes, at most 255 * 32: HKDF-SHA-256 of a secret (RFC 5869)."""
+    key = hmac(salt, secret)
     made = last = b""
     while len(made) < size:
         last = hmac(key, last + info + bytes((len(made) // 32 + 1,)))

@@ -4,6 +4,7 @@ The value is a JSON object with some of
 
     "wifi"     [{"ssid": ..., "password": ...}, ...], in order of preference
     "broker"   what changes of {"host": ..., "port": ..., "tls": ..., "user": ..., "password": ...}
+    "https"    {"host": ..., "port": ...} of the server for polls, or null for none
     "allow"    ["host:port", ...] that bundles may be fetched from
     "ntp"      ["host", ...]
     "trial_s"  seconds that a trial lasts, 30 to 86,400
@@ -26,7 +27,7 @@ def store(root, active, value):
 
     Raises Refused(DATA_UNKNOWN) for what is not of the form above, and StorageError.
     """
-    changes = _checked(value)
+    changes = checked(value)
     values = config.changed(root, active)
     if "broker" in changes:
         changes["broker"] = _merged(values.get("broker", {}), changes["broker"])
@@ -46,7 +47,8 @@ def store(root, active, value):
         raise StorageError("settings: %s" % error)
 
 
-def _checked(value):
+def checked(value):
+    """The changes, {name: value}. Raises Refused(DATA_UNKNOWN) for what is not of the form above."""
     try:
         changes = json.loads(value)
     except (ValueError, RuntimeError):  # RuntimeError: nested too deep
@@ -89,6 +91,12 @@ def _is_broker(value):
     return isinstance(value, dict) and all(name in forms and forms[name](value[name]) for name in value)
 
 
+def _is_server(value):
+    return value is None or (
+        isinstance(value, dict) and len(value) == 2 and _is_text(value.get("host")) and _is_port(value.get("port"))
+    )
+
+
 def _is_port(value):
     return type(value) is int and 0 < value < 65536
 
@@ -117,6 +125,7 @@ def _is_certificate(der):
 _FORMS = {
     "wifi": _are_networks,
     "broker": _is_broker,
+    "https": _is_server,
     "allow": _are_texts,
     "ntp": _are_texts,
     "trial_s": _is_trial,

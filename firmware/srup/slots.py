@@ -2,7 +2,7 @@
 
 import os
 
-from srup import bundle, limits
+from srup import limits
 from srup.backing import RESERVE, Backing
 from srup.errors import UpdateFailed
 from srup.paths import empty, exists, remove
@@ -22,6 +22,8 @@ class FileSlots(Backing):
             return None
         try:
             with open(slot_path(self.root, slot) + "/.manifest", "rb") as file:
+                from srup import bundle  # now: it is asked for seldom
+
                 size = file.seek(0, 2)
                 file.seek(0)
                 return bundle.check_manifest(file.read(min(size, limits.MANIFEST + 1)))
@@ -31,7 +33,11 @@ class FileSlots(Backing):
     def sweep(self):
         """Generator: remove what a discarded slot, or a cut, has left in the other slot. Raises OSError."""
         remove(self._opened)
-        folder = slot_path(self.root, self.other())
+        yield from self.sweep_slot(self.other())
+
+    def sweep_slot(self, slot):
+        """The same, of this slot."""
+        folder = slot_path(self.root, slot)
         if exists(folder) and not exists(folder + "/.manifest"):
             yield from empty(folder)
 
@@ -39,14 +45,19 @@ class FileSlots(Backing):
         remove(slot_path(self.root, slot) + "/.manifest")
 
     def _fill(self, unpacker, file, opened, slot):
-        manifest, folder = opened.manifest, slot_path(self.root, slot)
+        yield from self.take(unpacker, file, opened.body_at, opened.manifest, opened, slot)
+
+    def take(self, unpacker, file, at, manifest, opened, slot):
+        """Generator: the records that begin at `at`, as this manifest describes them, into a cleared slot. opened: what is kept with
+        them."""
+        folder = slot_path(self.root, slot)
         base = slot_path(self.root, self.running) if manifest["base"] else None
         if not exists(folder):
             os.mkdir(folder)
         yield from empty(folder)
-        file.seek(opened.body_at)
+        file.seek(at)
         yield from self._check_space(unpacker, file, manifest, base)  # 6 its records are good, and there is room
-        file.seek(opened.body_at)
+        file.seek(at)
         yield from unpacker.unpack(file, manifest, base, folder)  # 7 each file reads back, and they are those meant
         yield from unpacker.write(folder + "/.signature", opened.signature)
         yield from unpacker.write(folder + "/.manifest", opened.manifest_bytes)  # 8 the last: now it is whole

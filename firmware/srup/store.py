@@ -5,9 +5,11 @@ keeps the two apart). A record is
 
     L16 payload | sequence (4 bytes) | payload | CRC-32 of sequence and payload (4 bytes)    payload: (L8 key | L16 value)...
 
-and a value length of 0xFFFF deletes the key. A copy is whole if its records follow on each other without a gap up to its end.
-A new record is a file of its own beside the log, `path.<number>`: littlefs keeps a small file inside its folder's block, where it
-costs an erase now and then, while an append copies the last block of a file each time. Eight of them go to the log together.
+and a value length of 0xFFFF deletes the key. A new record goes into one of eight files beside the log, `path.0` ... `path.7`, in
+turn: littlefs keeps a small file inside its folder's block, where writing it anew costs an erase now and then, while an append
+copies the last block of a file each time. Before the ninth takes the place of the first, what the eight have changed goes to the
+log as one record, with the number of the last of them. So the log's records are numbered 8, 16, 24, ..., and a copy is whole if
+no number is missing in it.
 
 Every record goes to the first copy, then to the second; the table is that of the copy with the highest number, from which the
 other is made good. So neither a power cut, nor a flipped bit, nor a folder that the file system has taken back to what it was,
@@ -36,14 +38,13 @@ class Store:
 
     def __init__(self, path):
         self._paths = (path, "%s/copy/%s" % tuple(path.rsplit("/", 1)))
-        self._table = {}
-        self._size = self._sequence = 0
-        self._loose = []  # the records that are not in the log, the last of them number `_sequence`
-        self._heal = False  # the copies are to be written anew before the next record
-        self.damaged = False  # records are lost: their changes are not in the table
         for leftover in self._paths:
             _remove(leftover + ".new")
-        self._load()
+        copy, same = self._read()
+        self._table, self._size, self._sequence = copy.table, copy.size, copy.sequence
+        self._changed = copy.changed  # keys in the records that are not in the log yet
+        self._heal = not same or not self._sequence  # the copies are to be written anew before the next record
+        self.damaged = not copy.is_whole  # records are lost: their changes are not in the table
 
     def get(self, key):
         """The value, or None."""
@@ -56,27 +57,29 @@ class Store:
     def put(self, changes):
         """Set (or, with None, delete) all keys of `changes` in one atomic record. Raises StorageError."""
         payload = _payload(changes)
+        if len(payload) > _RECORD:
+            raise StorageError("a record of %d bytes" % len(payload))
         try:
-            if self._heal or self._size + len(payload) > _SLACK + 2 * self._live():
+            if self._heal or (self._sequence % _LOOSE == 0 and self._changed and not self._to_log()):
                 self._compact()
-            self._append(_record(self._sequence + 1, payload))
+            for path in self._paths:
+                _write(_loose(path, self._sequence + 1), "wb", _record(self._sequence + 1, payload))
         except OSError as error:
             self._heal = True
             raise StorageError("state log: %s" % error)
-        _apply(self._table, payload)
+        self._sequence += 1
+        _apply(self._table, payload, self._changed)
 
-    def _append(self, record):
-        number = self._sequence + 1
-        to_log = self._loose if len(self._loose) >= _LOOSE else []
+    def _to_log(self):
+        """The eight files are full. False where the log is long enough, or that would be too long for a record."""
+        payload = _payload({key: self._table.get(key) for key in self._changed})
+        if len(payload) > _RECORD or self._size + len(payload) > _SLACK + 2 * self._live():
+            return False
         for path in self._paths:
-            if to_log:
-                _write(path, "ab", b"".join(to_log))  # a cut after this leaves them twice: they have their numbers
-                for gone in range(number - len(to_log), number):
-                    os.remove("%s.%d" % (path, gone))
-            _write("%s.%d" % (path, number), "wb", record)
-        self._loose = [record] if to_log else self._loose + [record]
-        self._size += len(record)
-        self._sequence = number
+            _write(path, "ab", _record(self._sequence, payload))
+        self._size += _FRAME + len(payload)
+        self._changed = set()
+        return True
 
     def _live(self):
         return sum(len(key) + len(value) + _FRAME + 3 for key, value in self._table.items())
@@ -86,33 +89,30 @@ class Store:
         _make_folder(self._paths[1])
         size = sequence = 0
         for path in self._paths:
-            size, sequence = 0, self._sequence
+            if self._heal:
+                _clear(path, unreadable=True)  # now: behind the new log they would pass for a record lost
+            size, sequence = 0, self._sequence // _LOOSE * _LOOSE
             with open(path + ".new", "wb") as log:
-                for key, value in self._table.items():
-                    sequence += 1
-                    size += log.write(_record(sequence, _payload({key: value})))
+                for changes in [{key: value} for key, value in self._table.items()] or [{}]:
+                    sequence += _LOOSE
+                    size += log.write(_record(sequence, _payload(changes)))
             os.rename(path + ".new", path)
-            for _, loose in _loose_files(path):
-                os.remove(loose)
-        self._size, self._sequence, self._loose = size, sequence, []
+            if self._heal:
+                _clear(path)
+        self._size, self._sequence, self._changed = size, sequence, set()
         self._heal = self.damaged = False
 
-    def _load(self):
-        first = _Copy(self._paths[0])
-        if not (first.is_whole and _same_copies(*self._paths)):
-            first = self._better(first)
-        self._table, self._size, self._sequence = first.table, first.size, first.sequence
-        self._loose = first.loose
-        self._heal = self._heal or first.is_untidy
-        self.damaged = not first.is_whole
+    def _read(self):
+        """(the copy to go by, are they the same?)
 
-    def _better(self, first):
-        """The copies differ, or are both damaged: the one to go by. Its number comes first: a whole one that is older has gone
-        back, and is not to pass for all that there was."""
-        self._heal = True
+        Where they differ, or are both damaged, its number comes first: a whole one that is older has gone back, and is not to
+        pass for all that there was."""
+        first = _Copy(self._paths[0])
+        if first.is_whole and _same_copies(*self._paths):
+            return first, True
         second = _Copy(self._paths[1])
         ahead = first.sequence - second.sequence
-        return first if ahead > 0 or (ahead == 0 and first.is_whole) else second
+        return first if ahead > 0 or (ahead == 0 and first.is_whole) else second, False
 
 
 class _Copy:
@@ -122,27 +122,16 @@ class _Copy:
         self.table = {}
         self.size = self.sequence = 0
         self.is_whole = True
-        self._read(path)
-        in_log = self.sequence
-        found = _loose_files(path)
-        for _, loose in found:
-            self._read(loose)
-        numbers = [number for number, _ in found]
-        expected = list(range(self.sequence - len(found) + 1, self.sequence + 1))
-        # A cut leaves files that have gone to the log, and an empty one: their number is not the record's.
-        self.is_untidy = numbers != expected or bool(numbers) and numbers[0] <= in_log
-        self.loose = [_contents(loose) for _, loose in found]
-
-    def _read(self, path):
+        self.changed = set()
         try:
-            log = open(path, "rb")
+            with open(path, "rb") as log:
+                at, end = 0, log.seek(0, 2)
+                while at < end:
+                    log.seek(at)
+                    at += self._take(log)
         except OSError:
-            return  # a new board, or a new copy
-        with log:
-            at, end = 0, log.seek(0, 2)
-            while at < end:
-                log.seek(at)
-                at += self._take(log)
+            pass  # a new board, or a new copy
+        self._take_loose(path)
 
     def _take(self, log):
         """The record that the file stands at; returns how many bytes to go on by. Behind a flipped bit there are more, some
@@ -151,20 +140,31 @@ class _Copy:
         if payload is None:
             self.is_whole = False
             return 1
-        size = _FRAME + len(payload)
-        if sequence > self.sequence:  # else it is one that has gone to the log
-            self.is_whole = self.is_whole and self.sequence in (0, sequence - 1)
-            self.sequence = sequence
-            self.size += size
-            _apply(self.table, payload)
-        return size
+        self.is_whole = self.is_whole and self.sequence in (0, sequence - _LOOSE)
+        self.sequence = sequence
+        self.size += _FRAME + len(payload)
+        _apply(self.table, payload, set())
+        return _FRAME + len(payload)
+
+    def _take_loose(self, path):
+        """Those that are not in the log. The others have gone there, and wait for their files to be used again."""
+        found = [_in_file(_loose(path, place)) for place in range(_LOOSE)]
+        for sequence, payload in sorted(found):
+            if sequence > self.sequence:
+                self.is_whole = self.is_whole and sequence == self.sequence + 1
+                self.sequence = sequence
+                _apply(self.table, payload, self.changed)
+        if found[(self.sequence + 1) % _LOOSE][0] < 0:  # what can't be read there may have been the next
+            self.is_whole = False
 
 
-def _apply(table, payload):
+def _apply(table, payload, changed):
+    """Make the changes of a record; its keys are added to `changed`."""
     at = 0
     while at < len(payload):
         key_end = at + 1 + payload[at]
         key = bytes(payload[at + 1 : key_end])
+        changed.add(key)
         size = int.from_bytes(payload[key_end : key_end + 2], "big")
         at = key_end + 2
         if size == _DELETED:
@@ -181,8 +181,6 @@ def _payload(changes):
         payload.extend(key)
         payload.extend((_DELETED if value is None else len(value)).to_bytes(2, "big"))
         payload.extend(value or b"")
-    if len(payload) > _RECORD:
-        raise StorageError("a record of %d bytes" % len(payload))
     return payload
 
 
@@ -204,34 +202,36 @@ def _read(log):
     return int.from_bytes(numbered[:4], "big"), memoryview(numbered)[4:]
 
 
-def _loose_files(path):
-    """[(number, path)] of the records in files of their own, in the order of their numbers."""
-    folder, _, name = path.rpartition("/")
+def _loose(path, number):
+    """The file that the record of this number goes into at first."""
+    return "%s.%d" % (path, number % _LOOSE)
+
+
+def _in_file(path):
+    """(sequence, payload) of a file of its own; (0, None) where it is empty or not there, (-1, None) where it is no record."""
     try:
-        names = [found for found in os.listdir(folder) if found.startswith(name + ".")]
+        with open(path, "rb") as file:
+            sequence, payload = _read(file)
+            broken = payload is None and file.seek(0, 2)
+            return (-1, None) if broken else (sequence, payload)
     except OSError:
-        return []  # a new copy
-    numbers = [found[len(name) + 1 :] for found in names]
-    return [(number, "%s.%d" % (path, number)) for number in sorted([int(each) for each in numbers if each.isdigit()])]
+        return 0, None
+
+
+def _clear(path, unreadable=False):
+    """Remove the records' own files; or only those that are none."""
+    for place in range(_LOOSE):
+        if not unreadable or _in_file(_loose(path, place))[0] < 0:
+            _remove(_loose(path, place))
 
 
 def _same_copies(path, other):
-    numbers = [number for number, _ in _loose_files(path)]
-    return (
-        numbers == [number for number, _ in _loose_files(other)]
-        and _same(path, other)
-        and all(_same("%s.%d" % (path, number), "%s.%d" % (other, number)) for number in numbers)
-    )
+    return _same(path, other) and all(_same(_loose(path, each), _loose(other, each)) for each in range(_LOOSE))
 
 
 def _write(path, mode, data):
     with open(path, mode) as file:
         file.write(data)
-
-
-def _contents(path):
-    with open(path, "rb") as file:
-        return file.read()
 
 
 def _same(path, other):
@@ -245,7 +245,15 @@ def _same(path, other):
                 if not chunk:
                     return True
     except OSError:
+        return _is_missing(path) and _is_missing(other)
+
+
+def _is_missing(path):
+    try:
+        os.stat(path)
         return False
+    except OSError:
+        return True
 
 
 def _remove(path):

@@ -17,6 +17,7 @@ _CONNACK = const(0x20)
 _PUBLISH = const(0x30)
 _PUBACK = const(0x40)
 _SUBACK = const(0x90)
+_UNSUBACK = const(0xB0)
 _PINGRESP = const(0xD0)
 
 _HEAD = 9 + limits.TOPIC  # of a PUBLISH, at most: type, length 1...4, L16 topic, packet identifier
@@ -94,6 +95,9 @@ class Transport:
     def __init__(self, broker, device, authorities, tls_failed=lambda: None):
         self._broker = broker
         self._authorities = authorities if broker.get("tls", True) else None
+        if self._authorities is not None:
+            port.tls_keep()
+        self._own_topic = b"srup/" + device.encode() + b"/c2"
         self._state_topic = b"srup/" + device.encode() + b"/state"
         self._client = _Client(
             device.encode(),
@@ -106,30 +110,51 @@ class Transport:
         self._client.set_callback(self)
         self._client.set_last_will(self._state_topic, b"offline", True, 1)
         self._tls_failed = tls_failed
-        self._topics = {}  # topic: callback, or None for the agent's own
+        self.topics = {}  # topic: callback, or None for the agent's own
         self._buffer = bytearray(_HEAD + limits.FRAME)
         self._link = None
         self._phase = _DOWN
         self._awaited = 0  # SUBACKs
+        self._own = 0  # packet identifier of the SUBSCRIBE without which we would be deaf
+        self._denied = False  # the broker has refused another, which it may grant later
         self._pause = 0  # milliseconds from `_dropped_at` to the next attempt
         self._dropped_at = port.ticks_ms()
         self.acknowledged = []  # handles of publishes that the broker has taken
         self.dropped = 0  # messages longer than any frame
         self.fault = None  # the last NetworkError
+        self.quiet = False  # from the next connection on, tell nobody if we are online
 
     @property
     def up(self):
         return self._phase == _UP
+
+    @property
+    def linked(self):
+        """The connection has the memory that it needs."""
+        return self.up
+
+    def listened(self):
+        """True once the broker has nothing more for us now, as far as one can tell: in low power the device may sleep."""
+        return self.up and not port.within(limits.LISTEN, self._heard)
 
     def subscribe(self, topic, callback=None):
         """Subscribe now, and again on every new connection; poll returns the messages, or hands them to callback(topic,
         payload). topic: bytes, at most TOPIC of them, without wildcards (ValueError)."""
         if len(topic) > limits.TOPIC or b"+" in topic or b"#" in topic:
             raise ValueError("a topic that can't be subscribed to")
-        self._topics[topic] = callback
+        self.topics[topic] = callback
         if self._phase >= _SUBSCRIBING:
             self._awaited += 1
             self._write(self._client.subscribe, topic, 1)
+
+    def unsubscribe(self, topic):
+        """No more messages of this topic. One that comes all the same, as the broker has it from an earlier session, is dropped,
+        and the broker told again."""
+        self.topics.pop(topic, None)
+        if self._phase >= _SUBSCRIBING:
+            pid = self._client.pid = self._client.pid % 0xFFFF + 1
+            size = len(topic)
+            self._link.send(b"\xa2" + bytes((size + 4, pid >> 8, pid & 0xFF, size >> 8, size & 0xFF)) + topic)
 
     def publish(self, topic, payload, retain=False, qos=1):
         """Queue a message; the handle turns up in `acknowledged` for QoS 1. Raises NetworkError while there is no connection,
@@ -172,12 +197,16 @@ class Transport:
             return
         try:
             if self.up:
-                self.publish(self._state_topic, b"offline", True, 1)
+                self._tell(b"offline")
                 self._write(self._client.disconnect)
                 self._link.flush()
         except NetworkError:
             pass  # it will find out by itself
         self.drop(None)
+
+    def _tell(self, state):
+        if not self.quiet:
+            self.publish(self._state_topic, state, True, 1)
 
     def acknowledge(self):
         """The message that `poll` returned is safe: PUBACK it, and read on."""
@@ -194,6 +223,7 @@ class Transport:
         if self._phase == _DOWN:
             self._dial()
         elif self._phase == _DIALLING and self._link.step():
+            self._client.lw_topic = None if self.quiet else self._state_topic
             self._write(self._client.connect, False)  # with a persistent session
             self._begin_packet()
             self._phase = _GREETING
@@ -225,6 +255,9 @@ class Transport:
         if self.up and not port.within(limits.KEEPALIVE_S * 500, self._pinged):
             self._pinged = port.ticks_ms()
             self._write(self._client.ping)
+            if self._denied:
+                self._denied = False
+                self._subscribe_all()
 
     # packets (MQTT 3.1.1, section 2)
 
@@ -260,12 +293,13 @@ class Transport:
         if kind == _CONNACK:
             self._greeted(start, size)
         elif kind == _PUBACK and size - start >= 2:
+            del self.acknowledged[: 1 - limits.OUTBOX]  # a broker may acknowledge what was never sent, without end
             self.acknowledged.append(self._buffer[start] << 8 | self._buffer[start + 1])
         elif kind == _SUBACK and size - start >= 3:
             if self._buffer[start + 2] == 0x80:
-                raise NetworkError("the broker refuses a subscription")
+                self._refused(self._buffer[start] << 8 | self._buffer[start + 1])
             self._subscribed()
-        elif kind != _PINGRESP:
+        elif kind not in (_PINGRESP, _UNSUBACK):
             raise NetworkError("packet 0x%02x from the broker" % kind)
         return None
 
@@ -274,8 +308,19 @@ class Transport:
             raise NetworkError("the broker refuses the connection (%d)" % self._buffer[start + 1])
         self._phase = _SUBSCRIBING
         self._awaited = 0
-        for topic, callback in self._topics.items():
+        self._subscribe_all()
+
+    def _subscribe_all(self):
+        for topic, callback in self.topics.items():  # in no order that says anything
             self.subscribe(topic, callback)
+            if topic == self._own_topic:
+                self._own = self._client.pid
+
+    def _refused(self, pid):
+        """A group's topic, or one of the application, is no reason to be on no network at all."""
+        if pid == self._own:
+            raise NetworkError("the broker refuses a subscription")
+        self._denied = True
 
     def _subscribed(self):
         """Up once the broker has taken the first subscriptions: from now on nothing that is sent to us is lost."""
@@ -284,7 +329,7 @@ class Transport:
             self._phase = _UP
             self._pause = 0
             self._pinged = port.ticks_ms()
-            self.publish(self._state_topic, b"online", True, 1)
+            self._tell(b"online")
 
     def _published(self, start, size):
         topic_end = start + 2 + (self._buffer[start] << 8 | self._buffer[start + 1])
@@ -300,10 +345,12 @@ class Transport:
         return self._deliver(bytes(self._buffer[start + 2 : topic_end]), memoryview(self._buffer)[payload:size])
 
     def _deliver(self, topic, payload):
-        callback = self._topics.get(topic)
-        if callback is None and topic in self._topics:
+        callback = self.topics.get(topic)
+        if callback is None and topic in self.topics:
             self._message = topic, payload
             return self._message
+        if topic not in self.topics:
+            self.unsubscribe(topic)
         try:
             if callback:
                 callback(topic, bytes(payload))

@@ -29,7 +29,7 @@ class Unpacker:
     def check_body(self, file, manifest):
         """Raises UpdateFailed(UPDATE_FAIL_BUNDLE) unless it has the SHA-256 that the manifest says."""
         digest = port.sha256()
-        for chunk in self._chunks(file, manifest["body_size"]):
+        for chunk in self.chunks(file, manifest["body_size"]):
             digest.update(chunk)
             yield
         if _hex(digest) != manifest["body"]:
@@ -76,7 +76,7 @@ class Unpacker:
 
             source = Patch(body, body.left, old, manifest["size"])
         digest = port.sha256()
-        for chunk in self._chunks(source, manifest["size"]):
+        for chunk in self.chunks(source, manifest["size"]):
             digest.update(chunk)
             yield chunk
         body.end()
@@ -94,7 +94,7 @@ class Unpacker:
         path = folder + "/" + path
         digest = port.sha256()
         with open(path, "wb") as out:
-            for chunk in self._chunks(source, size):
+            for chunk in self.chunks(source, size):
                 out.write(chunk)
                 digest.update(chunk)
                 yield
@@ -109,15 +109,20 @@ class Unpacker:
         os.rename(path + ".new", path)
 
     def _read_back(self, path, expected):
-        digest = port.sha256()
         with open(path, "rb") as file:
-            for chunk in self._chunks(file, os.stat(path)[6]):
-                digest.update(chunk)
-                yield
+            yield from self.read_back(file, os.stat(path)[6], expected)
+
+    def read_back(self, file, size, expected):
+        """Raises UpdateFailed(UPDATE_FAIL_STORAGE) unless so many bytes of a file, or a region, have this SHA-256 (hex)."""
+        digest = port.sha256()
+        file.seek(0)
+        for chunk in self.chunks(file, size):
+            digest.update(chunk)
+            yield
         if _hex(digest) != expected:
             raise UpdateFailed(UPDATE_FAIL_STORAGE, "flash reads back differently")
 
-    def _chunks(self, file, size):
+    def chunks(self, file, size):
         """Views of the next `size` bytes, or of as many as there are: their hash will tell."""
         while size:
             count = file.readinto(self._buffer[: min(size, limits.CHUNK)])

@@ -17,14 +17,7 @@ their command's token, tried, and confirmed or reverted in the same way.
 from srup import status
 from srup.limits import const
 from srup.replay import Command
-
-# States, as stored
-IDLE = const(0)
-FETCHING = const(1)
-STAGED = const(2)
-TRIAL = const(3)
-DOUBT = const(4)
-WAITING = const(5)
+from srup.transaction import DOUBT, FETCHING, IDLE, STAGED, TRIAL, WAITING
 
 # Events
 INITIATE = "INITIATE"  # a Command

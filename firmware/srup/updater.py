@@ -1,11 +1,10 @@
 """The update under way: carries out what the table in `update` says, with `download` and `slots`, and survives restarts.
 
-In the store: "U" -> state | token 16 | key_id 8 of the command that began it | what it brings (1 byte) ·
-"I" -> digest of the file that lies in `incoming`.
+In the store: "U" -> see `transaction` · "I" -> digest of the file that lies in `incoming`.
 """
 
-from srup import late, limits, port, reply, status, update, wire
-from srup.errors import Refused, StorageError, UpdateFailed
+from srup import late, limits, port, reply, status, transaction, update, wire
+from srup.errors import NO_ROOM, Refused, StorageError, UpdateFailed
 from srup.limits import const
 from srup_boot import record as boot
 
@@ -35,18 +34,8 @@ class Updater:
         self._end = None  # the event that its end is, while the table has not taken it
         self._pause = 0  # milliseconds from `_paused_at` to its next piece
         self._paused_at = port.ticks_ms()
-        self._told_trial = False
         self._replay = None
-        entry = (store.get(b"U") or bytes(25)) + bytes(1)  # an older agent left it without its last byte
-        self.state, self.token, self._signer, self._brings = entry[0], entry[1:17], entry[17:25], entry[25]
-
-    def staged(self):
-        """(token, key_id) of the staged update, or None: what ACTIVATE may name."""
-        return (self.token, self._signer) if self.state == update.STAGED else None
-
-    def under_way(self):
-        """Token of the update that has no end yet, or None."""
-        return self.token if self.state != update.IDLE else None
+        self.state, self.token, self._signer, self._brings = transaction.load(store)
 
     def event(self, event, cause=None, changes=None):
         """Step the table and carry its effects out; False where the event means nothing now.
@@ -70,7 +59,7 @@ class Updater:
         for effect in effects:
             if effect[0] == update.ANSWER:
                 changes.update(self._finished(effect[1]))
-        changes[b"U"] = bytes((after,)) + token + signer + bytes((brings,))
+        changes.update(transaction.change(after, token, signer, brings))
         self._store.put(changes)
         self.state, self.token, self._signer, self._brings = after, token, signer, brings
         try:
@@ -134,32 +123,36 @@ class Updater:
 
     # fetching
 
+    def at_work(self):
+        """True while an update is being fetched."""
+        return self._work is not None
+
     def working(self):
         """True while there is a next piece of work to be done now."""
         return self._work is not None and not port.within(self._pause, self._paused_at)
 
+    def wait(self, ms):
+        """The next piece of work is not done before so many milliseconds have passed."""
+        self._pause, self._paused_at = ms, port.ticks_ms()
+
     def work(self):
         """One piece: a chunk of the download, or of unpacking it. Raises StorageError where its end could not be recorded: it
         is then tried again."""
-        self._end = self._end or self._piece()
-        if self._end:
-            self.event(*self._end)
-            self._stop_work()
-
-    def _piece(self):
-        """(event, status) if that was the last one."""
         try:
-            self._pause = next(self._work) or 0  # pyright: ignore[reportArgumentType] - there is some: `working`
-            self._paused_at = port.ticks_ms()
-            return None
+            if self._end is None:
+                self._pause = next(self._work) or 0  # pyright: ignore[reportArgumentType] - there is some: `working`
+                self._paused_at = port.ticks_ms()
+                return
         except StopIteration:
-            return update.FETCHED, None
+            self._end = update.FETCHED, None
         except UpdateFailed as failure:
-            return self._failed(failure.status, failure.why)
+            self._end = self._failed(failure.status, failure.why)
         except (StorageError, OSError) as error:
-            return self._failed(status.UPDATE_FAIL_STORAGE, "flash: %s" % error)
-        except MemoryError:
-            return self._failed(status.UPDATE_FAIL_SPACE, "no memory for it")
+            self._end = self._failed(status.UPDATE_FAIL_STORAGE, "flash: %s" % error)
+        except NO_ROOM as error:
+            self._end = self._failed(status.UPDATE_FAIL_SPACE, "no memory for it: %s" % error)
+        self.event(*self._end)
+        self._stop_work()
 
     def _failed(self, value, why):
         self._log("update failed: " + why)
@@ -190,15 +183,17 @@ class Updater:
         download = Download(
             initiate.element("url"),
             digest,
-            self._slots.incoming,
+            self._slots.into(self._keys, self._config.board, port.mpy()),
             self._config.authorities,
             self._config.allow,
-            self._slots.room(),
             self._config.download_attempts,
             self._clock.other_date,
+            self._log,
         )
         yield from download.run()
         self._log("downloaded %d bytes" % download.done)
+        del download, Download, initiate  # and their modules: the room is for what unpacks
+        late.let_go_of("srup.download", "srup.http", "srup.incoming")
         kind = yield from self._slots.stage(self._keys, self._config.board, port.mpy(), self._data)
         self._brings = _DATA if kind == "data" else _STAGED
 
@@ -247,13 +242,12 @@ class Updater:
         return self.event(update.SETTINGS, command, changes)
 
     def watch(self, up, down_since, self_test):
-        """Between frames: a trial that can be judged, a doubt that can be settled.
+        """Between frames: judge the trial that we are on and nobody has judged yet; settle a doubt.
 
         up: connected · down_since: ticks_ms of when we last were · self_test: callable, None where there is none.
         """
         if self.state == update.TRIAL and self._on_trial:
-            if up and not self._told_trial:
-                self._told_trial = True
+            if up:
                 self.event(update.UNHEALTHY if self_test() is False else update.HEALTHY)
         elif self.state == update.DOUBT:
             if up:

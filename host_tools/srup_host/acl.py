@@ -25,30 +25,31 @@ class Rules:
     def __init__(self, fleet: Fleet, groups: Callable[[str], Iterable[str]] = lambda device: ()):
         self._fleet = fleet
         self._groups = groups
-        self._enrolled: set[str] = set()
 
     def grants(self, user: str) -> list[Grant]:
+        groups = self._groups(user) if user != SERVER and self._is_enrolled(user) else ()
+        return [*self._own(user), *(Grant(f"srup/group/{group}/c2", read=True) for group in groups)]
+
+    def _own(self, user: str) -> list[Grant]:
+        """All but what its groups give it."""
         if user == SERVER:
             return [Grant("srup/#", True, True), Grant("app/#", True, True)]
         commands = Grant(f"srup/{user}/c2", read=True)
         if not self._is_enrolled(user):
             return [Grant("srup/join", write=True), commands]
-        groups = [Grant(f"srup/group/{group}/c2", read=True) for group in self._groups(user)]
         own = [Grant(f"srup/{user}/up", write=True), Grant(f"srup/{user}/state", write=True)]
-        return [commands, *groups, *own, Grant(f"app/{user}/#", True, True)]
+        return [commands, *own, Grant(f"app/{user}/#", True, True)]
 
     def may_publish(self, user: str, topic: str) -> bool:
         plain = "+" not in topic and "#" not in topic
-        return plain and any(grant.write and matches(grant.filter, topic) for grant in self.grants(user))
+        return plain and any(grant.write and matches(grant.filter, topic) for grant in self._own(user))
 
     def may_subscribe(self, user: str, topic_filter: str) -> bool:
         """Also for filters with wildcards: all that the filter can match must be granted."""
         return any(grant.read and matches(grant.filter, topic_filter) for grant in self.grants(user))
 
     def _is_enrolled(self, user: str) -> bool:
-        if user not in self._enrolled:  # perhaps it has come since
-            self._enrolled = {device.uuid for device in self._fleet.devices()}
-        return user in self._enrolled
+        return self._fleet.has(user)
 
 
 def user_of(client: str | None) -> str:

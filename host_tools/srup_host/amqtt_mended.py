@@ -2,26 +2,29 @@
 
 Handler         a message that has not been acknowledged is sent again on the next connection; amqtt gives it up after
                 five seconds, and with the connection
-Subscriptions   amqtt goes through them while they change, and loses the message
+Subscriptions   amqtt goes through all of them for each message, and loses the message where they change meanwhile
 Amqtt           a resumed session keeps its will's retain flag; a client gets the retained messages of its own
-                subscriptions, not of everybody's; the queue of a client that is away has an end; a connection that
-                ends by an error leaves its session marked as away; frames wait for a device that has yet to come
+                subscriptions, not of everybody's, and is heard before it has acknowledged them; the queue of a client
+                that is away has an end; a connection that ends by an error leaves its session marked as away; frames
+                wait for a device that has yet to come
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import amqtt.broker
 from amqtt.adapters import ReaderAdapter, WriterAdapter
+from amqtt.broker import RetainedApplicationMessage
 from amqtt.contexts import Action, BrokerConfig, ListenerConfig, ListenerType
 from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
 from amqtt.mqtt.puback import PubackPacket
 from amqtt.plugins.base import BaseAuthPlugin, BaseTopicPlugin
 from amqtt.session import IncomingApplicationMessage, OutgoingApplicationMessage, Session
 
-from srup_host.acl import Rules, user_of
+from srup_host.acl import Rules, matches, user_of
 
 QUEUE = 1000  # messages kept for a client that is away; then the oldest goes
 
@@ -55,7 +58,7 @@ class Amqtt(amqtt.broker.Broker):
         plugins: dict[str, Any] = {f"{__name__}.Gate": {}, f"{__name__}.Topics": {"rules": rules}}
         listeners = {_LISTENER: ListenerConfig(type=ListenerType.EXTERNAL)}
         super().__init__(BrokerConfig(listeners=listeners, plugins=plugins))
-        self._subscriptions = Subscriptions()
+        self._subscribed = self._subscriptions = Subscriptions()
         self._retain_will: dict[ReaderAdapter, bool] = {}
 
     def expect(self, client: str) -> None:
@@ -77,6 +80,21 @@ class Amqtt(amqtt.broker.Broker):
     ) -> None:
         await self._expect_reader(topic or "")
         await super()._broadcast_message(session, topic, data, force_qos)
+
+    async def _run_broadcast(self, running_tasks: deque[asyncio.Task[OutgoingApplicationMessage]]) -> None:
+        """Hand one message to all who are to get it."""
+        broadcast = await self._broadcast_queue.get()
+        topic, data = broadcast["topic"], broadcast["data"]
+        for session, granted in self._subscribed.of(topic):
+            qos = broadcast.get("qos", granted)
+            if not await self._topic_filtering(session, topic=topic, action=Action.RECEIVE):
+                continue
+            handler = self._get_handler(session)
+            if session.transitions.state != "connected":
+                if qos and not session.clean_session:
+                    await self._retain_broadcast_message(broadcast, qos, session)
+            elif handler:
+                running_tasks.append(asyncio.ensure_future(handler.mqtt_publish(topic, data, qos, retain=False)))
 
     async def _expect_reader(self, topic: str) -> None:
         """A frame for a device that has not subscribed since the broker started is queued for it, and not lost."""
@@ -112,9 +130,23 @@ class Amqtt(amqtt.broker.Broker):
     async def _publish_retained_messages_for_subscription(
         self, subscription: tuple[str, int], session: Session
     ) -> None:
-        subscribers = self._subscriptions.get(subscription[0], ())
-        if any(subscriber is session for subscriber, _ in subscribers):
-            await super()._publish_retained_messages_for_subscription(subscription, session)
+        """Without waiting, too: who has yet to acknowledge them may have more to say first, a SUBSCRIBE for one."""
+        wanted, granted = subscription
+        handler = self._get_handler(session)
+        subscribers = self._subscriptions.get(wanted, ())
+        if not handler or all(subscriber is not session for subscriber, _ in subscribers):
+            return
+        for retained in self._retained_of(wanted):
+            qos = granted if retained.qos is None else min(granted, retained.qos)
+            publishing = handler.mqtt_publish(retained.topic, retained.data, qos, retain=True)
+            self._tasks_queue.append(asyncio.ensure_future(publishing))
+
+    def _retained_of(self, wanted: str) -> list[RetainedApplicationMessage]:
+        """Looked up where the filter names one topic: it is asked for each subscription of each that connects."""
+        if "+" not in wanted and "#" not in wanted:
+            found = self._retained_messages.get(wanted)
+            return [found] if found else []
+        return [retained for topic, retained in self._retained_messages.items() if matches(wanted, topic)]
 
     async def _retain_broadcast_message(self, broadcast: dict[str, Any], qos: int, target_session: Session) -> None:
         if target_session.retained_messages.qsize() >= QUEUE:
@@ -123,13 +155,32 @@ class Amqtt(amqtt.broker.Broker):
 
 
 class Subscriptions(dict[str, list[tuple[Session, int]]]):
-    """Gone through as they were when that began."""
+    """Filter -> who has it. Found by the topic, however many they are; gone through as they were when that began."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._patterns: set[str] = set()
+
+    def __setitem__(self, topic_filter: str, subscribers: list[tuple[Session, int]]) -> None:
+        if "+" in topic_filter or "#" in topic_filter:
+            self._patterns.add(topic_filter)
+        super().__setitem__(topic_filter, subscribers)
+
+    def __delitem__(self, topic_filter: str) -> None:
+        self._patterns.discard(topic_filter)
+        super().__delitem__(topic_filter)
+
+    def clear(self) -> None:
+        self._patterns.clear()
+        super().clear()
 
     def __iter__(self) -> Iterator[str]:
         return iter(list(self.keys()))
 
-    def items(self) -> Any:
-        return {topic: list(subscribers) for topic, subscribers in super().items()}.items()
+    def of(self, topic: str) -> list[tuple[Session, int]]:
+        """Who is to get a message on this topic."""
+        matching = [one for one in self._patterns if matches(one, topic)]
+        return [found for one in (topic, *matching) for found in self.get(one, ())]
 
 
 class Handler(BrokerProtocolHandler):
@@ -157,7 +208,7 @@ class Handler(BrokerProtocolHandler):
             await self._send_packet(message.publish_packet)
             await acknowledged
         finally:
-            del self._puback_waiters[identifier]
+            self._puback_waiters.pop(identifier, None)  # a broker that stops has forgotten them all
 
     async def handle_puback(self, puback: PubackPacket) -> None:
         if self.session:

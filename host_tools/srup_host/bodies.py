@@ -12,12 +12,13 @@ from srup_host.console import Failure
 # Deflate's window, as a power of two, where none is asked for. 4 KB (12) would save 3 % of what is sent, for 3 KB more of heap.
 WINDOW = 10
 
-_WORDS = {records.PUT: "put", records.KEEP: "keep", records.PATCH: "patch"}
+IMAGE = 0  # no record, but what comes before them in a set
+_WORDS = {IMAGE: "image", records.PUT: "put", records.KEEP: "keep", records.PATCH: "patch"}
 
 
 @dataclass(frozen=True)
 class Record:
-    """One record. op: as in `records` · count: files that it is about · size: bytes of them on the board, 0 where that is
+    """One record. op: as in `records`, or IMAGE · count: files that it is about · size: bytes of them on the board, 0 where that is
     the base's affair · length: bytes of it in the body · cost: bytes of it on the air."""
 
     op: int
@@ -108,9 +109,11 @@ def inflate(body: bytes, window: int, size: int) -> bytes:
         raise Failure(f"the body can't be decompressed: {error}") from None
 
 
-def listing(body: bytes, window: int, size: int) -> list[Record]:
-    """The records of a body (as served) that a reader has found good, and what each costs on the air."""
-    found = list(_records(inflate(body, window, size)))
+def listing(body: bytes, window: int, size: int, image: int = 0) -> list[Record]:
+    """The records of a body (as served) that a reader has found good, and what each costs on the air. image: bytes of a set's
+    firmware, which comes before them."""
+    found = [Record(IMAGE, "firmware", 1, image, image)] if image else []
+    found += _records(inflate(body, window, size)[image:])
     if not window:
         return [Record(r.op, r.path, r.count, r.size, r.length, r.length) for r in found]
     ends, costs, end = iter(_ends(body, window, [record.length for record in found])), [], 0

@@ -8,6 +8,7 @@ Sessions and queues are in memory, and gone after a restart: `srup serve` publis
 """
 
 import asyncio
+import asyncio.sslproto
 import contextlib
 import logging
 import socket
@@ -24,11 +25,17 @@ from srup_host import credentials, net
 from srup_host.acl import Rules, user_of
 from srup_host.amqtt_mended import Amqtt
 from srup_host.fleet import Fleet
+from srup_host.groups import Readers
 
 PACKET = 65_536  # bytes of the longest packet taken
-CONNECT_S = 10  # within which a connection must have said who it is
+HANDSHAKE_S = (
+    60  # for TLS: a Pico takes two seconds, and over a bad link many; an emulated one on a busy machine half a minute
+)
+CONNECT_S = 10  # within which a connection must then have said who it is
 GOODBYE_S = 2  # for the end of a TLS connection
 TAKE_OVER_S = 15  # within which the connection that a new one replaces must have ended
+
+asyncio.sslproto.SSLProtocol.max_size = PACKET  # asyncio's own 256 KiB a connection are a gigabyte for 4,000 devices
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +54,7 @@ class Broker:
         plain: list[socket.socket] | None = None,
     ):
         self._fleet = fleet
-        self._rules = Rules(fleet)
+        self._rules = Rules(fleet, Readers(fleet))
         self._listen = [(opened, context) for opened in sockets] + [(opened, None) for opened in plain or []]
         self._connections: dict[str, _Connection] = {}
         self._arrivals: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
@@ -70,7 +77,7 @@ class Broker:
         if not context:
             return await asyncio.start_server(self._arrived, sock=opened)
         return await asyncio.start_server(
-            self._arrived, sock=opened, ssl=context, ssl_handshake_timeout=CONNECT_S, ssl_shutdown_timeout=GOODBYE_S
+            self._arrived, sock=opened, ssl=context, ssl_handshake_timeout=HANDSHAKE_S, ssl_shutdown_timeout=GOODBYE_S
         )
 
     async def __aexit__(self, *_: object) -> None:

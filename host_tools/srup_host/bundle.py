@@ -41,7 +41,7 @@ IMAGE = "image"  # the path under which `files` has the image of a bundle that i
 @dataclass(frozen=True)
 class Bundle:
     """A bundle as read from a file. digest: SHA-256 of the whole file, as INITIATE names it. files: path -> contents; none for
-    a delta that was read without its base. records: of a body that has them."""
+    a delta that was read without its base. records: of a body that has them. firmware: the image of a set."""
 
     manifest: dict[str, Any]
     signature: bytes
@@ -50,6 +50,12 @@ class Bundle:
     size: int
     files: dict[str, bytes]
     records: list[Record]
+    firmware: bytes = b""
+
+    @property
+    def name_as_base(self) -> str:
+        """What a delta to it has for its base."""
+        return str(self.manifest["tree"])[: reader.BASE]
 
     def listing(self) -> list[tuple[str, int, str]]:
         """(SHA-256 in hex, size, path) of each file."""
@@ -73,14 +79,16 @@ def read(path: Path, base: Bundle | None = None) -> Bundle:
         opened = reader.open_bundle(file)
         manifest, body = opened.manifest, raw[opened.body_at :]
         _check_body(manifest, body)
-        contents = {} if manifest["base"] and not base else _unpacked(file, manifest, base)
+        contents, firmware = ({}, b"") if manifest["base"] and not base else _unpacked(file, manifest, base)
         listed = (
-            [] if manifest["kind"] in reader.IMAGES else bodies.listing(body, manifest["window"], manifest["expanded"])
+            []
+            if manifest["kind"] in reader.IMAGES
+            else bodies.listing(body, manifest["window"], manifest["expanded"], manifest["image_size"])
         )
     except UpdateFailed as error:
         raise Failure(f"{path} is no good bundle: {error.why}", code=REFUSED) from None
     digest = hashlib.sha256(raw).digest()
-    return Bundle(manifest, opened.signature, opened.signed(), digest, len(raw), contents, listed)
+    return Bundle(manifest, opened.signature, opened.signed(), digest, len(raw), contents, listed, firmware)
 
 
 def _check_body(manifest: dict[str, Any], body: bytes) -> None:
@@ -88,29 +96,35 @@ def _check_body(manifest: dict[str, Any], body: bytes) -> None:
         raise UpdateFailed(0, "the body is not what the manifest says")
 
 
-def _unpacked(file: io.BytesIO, manifest: dict[str, Any], base: Bundle | None) -> dict[str, bytes]:
-    """What the body makes, as the device's own code sees it."""
-    if manifest["base"] and (base is None or manifest["base"] != base.manifest["tree"]):
+def _unpacked(file: io.BytesIO, manifest: dict[str, Any], base: Bundle | None) -> tuple[dict[str, bytes], bytes]:
+    """(files, a set's firmware): what the body makes, as the device's own code sees it."""
+    if manifest["base"] and (base is None or manifest["base"] != base.name_as_base):
         raise UpdateFailed(0, "it is a change to another version than this one")
     if manifest["kind"] in reader.IMAGES:
         old = io.BytesIO(base.files[IMAGE]) if base else None
-        return {IMAGE: b"".join(bytes(chunk) for chunk in Unpacker().image(file, manifest, old))}
+        return {IMAGE: b"".join(bytes(chunk) for chunk in Unpacker().image(file, manifest, old))}, b""
+    body = records.Body(file, manifest)
+    firmware = _all_of(body, min(manifest["image_size"], manifest["expanded"]))
+    if firmware and hashlib.sha256(firmware).hexdigest() != manifest["image"]:
+        raise UpdateFailed(0, "its firmware is not what the manifest says")
     with _slot(base) as folder:
-        found = _files(records.records(records.Body(file, manifest), manifest, folder))
+        found = _files(records.records(body, manifest, folder))
     if hashlib.sha256(index(found)).hexdigest() != manifest["tree"]:
         raise UpdateFailed(0, "its files are not what the manifest says")
-    return found
+    return found, firmware
 
 
 def _files(found: Iterable[tuple[str, int, Any]]) -> dict[str, bytes]:
-    contents = {}
-    for path, size, source in found:
-        data = memoryview(bytearray(size))
-        at = 0
-        while at < size:
-            at += source.readinto(data[at : at + limits.CHUNK])
-        contents[path] = bytes(data)
-    return contents
+    return {path: _all_of(source, size) for path, size, source in found}
+
+
+def _all_of(source: Any, size: int) -> bytes:
+    """The next so many bytes."""
+    data = memoryview(bytearray(size))
+    at = 0
+    while at < size:
+        at += source.readinto(data[at : at + limits.CHUNK])
+    return bytes(data)
 
 
 @contextmanager
@@ -152,18 +166,21 @@ def pack(
     micropython: str = "",
     agent: str = "",
     base: Bundle | None = None,
+    firmware: bytes = b"",
     window: int = bodies.WINDOW,
 ) -> bytes:
     """The signed bundle of these files. Raises Failure for what a board would refuse.
 
-    contents: path -> contents; of an image, {IMAGE: contents} · base: for a delta to it · window: of deflate, which is used
-    where it makes the body smaller; 0 for none.
+    contents: path -> contents; of an image, {IMAGE: contents} · base: for a delta to it · firmware: of a set, the image ·
+    window: of deflate, which is used where it makes the body smaller; 0 for none.
     """
     if window and not 9 <= window <= 15:
         raise Failure(f"there is no deflate with a window of 2^{window} bytes", "9 to 15, or 0 for none")
     is_image = kind in reader.IMAGES
     tree = hashlib.sha256(contents[IMAGE] if is_image else _checked_index(contents)).hexdigest()
-    expanded = _image_body(contents, base) if is_image else _body(contents, base)
+    if (kind == "set") != bool(firmware) or (base and firmware):
+        raise Failure("a set is a firmware and an application, both in full")
+    expanded = _image_body(contents, base) if is_image else firmware + _body(contents, base)
     body = min(expanded, bodies.deflate(expanded, window) if window else expanded, key=len)
     manifest = {
         "agent": agent,
@@ -172,9 +189,10 @@ def pack(
         "body": hashlib.sha256(body).hexdigest(),
         "body_size": len(body),
         "counter": counter,
-        "encoding": "" if body is expanded else "deflate",
         "expanded": len(expanded),
         "files": len(contents),
+        "image": hashlib.sha256(firmware).hexdigest() if firmware else "",
+        "image_size": len(firmware),
         "kind": kind,
         "micropython": micropython,
         "mpy": "" if is_image else sources.mpy_needed(contents),
@@ -199,8 +217,7 @@ def _base_tree(base: Bundle | None, kind: str) -> str:
         raise Failure(f"a bundle of kind {kind} is no change to one of kind {base.manifest['kind']}")
     if not base.files:
         raise Failure("a delta is made from a full bundle, not from another delta")
-    tree: str = base.manifest["tree"]
-    return tree
+    return base.name_as_base
 
 
 def _image_body(contents: Mapping[str, bytes], base: Bundle | None) -> bytes:
@@ -228,7 +245,7 @@ def _checked_index(contents: Mapping[str, bytes]) -> bytes:
 
 def _checked_manifest(manifest: dict[str, Any]) -> bytes:
     """The manifest as bytes, held to the device's own rules, so that what is built is what is taken."""
-    for key, is_right in reader.FIELDS:
+    for key, is_right, _ in reader.FIELDS:
         if not is_right(manifest[key]):
             raise Failure(f"{manifest[key]!r} is not allowed as {key} of a bundle", _FORMS.get(key, ""))
     encoded: bytes = reader.encode_manifest(manifest)

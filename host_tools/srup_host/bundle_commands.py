@@ -36,7 +36,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for script
 FromOption = Annotated[
     Path | None, typer.Option("--from", metavar="OLD", help="The bundle that a delta is a change to, in full.")
 ]
-_KINDS = ", ".join(kind for kind in reader.KINDS if kind != "set")
+_KINDS = ", ".join(reader.KINDS)
 
 
 @app.command()
@@ -71,6 +71,13 @@ def build(
         typer.Option(metavar="BOARD", help="Board that it is for; again for each further one.", show_default="any"),
     ] = None,
     kind: Annotated[str, typer.Option(metavar="KIND", help=f"What it is: {_KINDS}.", show_default="app")] = "",
+    firmware: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="IMAGE",
+            help="Make it a set: this ESP32 firmware and the application in DIR, which are switched and go back together.",
+        ),
+    ] = None,
     old: Annotated[
         list[Path] | None,
         typer.Option(
@@ -111,11 +118,12 @@ def build(
     fleet_dir: FleetOption = None,
 ) -> None:
     """Build a bundle and sign it with the release key. The same input gives the same bytes."""
-    wanted = _recipe(source, name, version, kind, board, micropython, agent, compile)
+    wanted = _recipe(source, name, version, kind, board, micropython, agent, compile, firmware)
     home = fleet.find(fleet_dir)
     number = _counter(home, wanted.name, counter, raise_counter)
     bases = [bundle.read(path) for path in old or ()]
     contents, notes = _contents(wanted)
+    image = _firmware(wanted.firmware, wanted.boards) if wanted.firmware else b""
     signer = signers.release(home, release_key, signer_command)
     output = output or Path(f"{wanted.name}-{wanted.version}.srup")
     built: list[tuple[Path, Bundle]] = []
@@ -132,6 +140,7 @@ def build(
             micropython=wanted.micropython,
             agent=wanted.agent,
             base=base,
+            firmware=image,
             window=window,
         )
         built.append((path, bundle.write(path, packed, signer.public_key, base)))
@@ -155,28 +164,38 @@ def _recipe(
     micropython: str,
     agent: str,
     compile: bool | None,
+    firmware: Path | None,
 ) -> Recipe:
     """What srup-bundle.toml says, but for what the command line says."""
     found = recipe.read(source)
     given = {"name": name, "version": version, "kind": kind, "boards": list(boards or ())}
-    given |= {"micropython": micropython, "agent": agent}
+    given |= {"micropython": micropython, "agent": agent, "firmware": firmware}
     found = replace(found, **{key: value for key, value in given.items() if value})
     found = replace(
         found, name=found.name or source.resolve().stem, compile=found.compile if compile is None else compile
     )
     if not found.version:
         raise Failure("which version is it?", f"give --version, or version in {recipe.FILE}")
-    if found.kind not in reader.KINDS or found.kind == "set":
+    if found.kind not in reader.KINDS:
         raise Failure(f"no such kind of bundle: {found.kind}", f"there are {_KINDS}")
+    if found.firmware and found.kind == "app":
+        found = replace(found, kind="set")
+    if (found.kind == "set") != bool(found.firmware):
+        raise Failure("a set is an application and a firmware", "name both: DIR --firmware micropython.bin")
     return found
+
+
+def _firmware(path: Path, boards: list[str]) -> bytes:
+    """An ESP32's image, looked at. Raises Failure."""
+    image = files.read(path)
+    images.check_firmware(str(path), image, boards)
+    return image
 
 
 def _contents(wanted: Recipe) -> tuple[dict[str, bytes], list[str]]:
     """(the files; of an image, {IMAGE: image}; what a person is to be told about them)"""
     if wanted.kind == "firmware":
-        image = files.read(wanted.source)
-        images.check_firmware(str(wanted.source), image, wanted.boards)
-        return {IMAGE: image}, []
+        return {IMAGE: _firmware(wanted.source, wanted.boards)}, []
     if wanted.kind == "data" and wanted.source.is_file():
         return {wanted.source.name: files.read(wanted.source)}, []
     found = sources.collect(wanted.source, (recipe.FILE, *wanted.exclude))

@@ -34,6 +34,7 @@ def show(path: str, shown: Bundle, full: Bundle | None = None) -> None:
         ("digest", shown.digest.hex()),
         ("kind", manifest["kind"]),
         ("tree", manifest["tree"]),
+        *([("firmware", f"{console.size(manifest['image_size'])}, {manifest['image']}")] if manifest["image"] else []),
         ("change to", manifest["base"] or "nothing: it stands alone"),
         ("boards", ", ".join(manifest["boards"]) or "any"),
         ("needs", _needs(manifest)),
@@ -73,7 +74,8 @@ def _stat(shown: Bundle) -> list[tuple[str, str, str, str]]:
 
 def _sum(shown: Bundle, full: Bundle | None) -> str:
     manifest, head = shown.manifest, shown.size - shown.manifest["body_size"]
-    counted = f"{manifest['files']} file{'s' * (manifest['files'] != 1)}, {console.size(manifest['size'])}"
+    firmware = f"a firmware of {console.size(manifest['image_size'])} and " if manifest["image"] else ""
+    counted = f"{firmware}{manifest['files']} file{'s' * (manifest['files'] != 1)}, {console.size(manifest['size'])}"
     told = f"{counted}; on the air {console.size(shown.size)}, of which {head:,} B manifest and signature"
     if full and full is not shown:
         return f"{told}: {shown.size / full.size:.1%} of it in full"

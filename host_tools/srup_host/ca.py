@@ -7,19 +7,21 @@ import datetime
 import ipaddress
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from srup_host import keyfiles
+from srup_host import files, keyfiles
 from srup_host.console import Failure
 from srup_host.signing import PrivateKey
 
 YEAR = datetime.timedelta(days=365.25)
 CA_YEARS = 20  # longer than a board lives
 SERVER_YEARS = 2
+WARN = datetime.timedelta(days=180)
 
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 
@@ -56,6 +58,22 @@ def issue(
     issuer = ca.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     identifier = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer)
     return builder.add_extension(identifier, critical=False).sign(ca_key, hashes.SHA256())
+
+
+def expiring(paths: Iterable[Path], now: datetime.datetime | None = None) -> list[str]:
+    """A line for each of these certificates that is over, or will be within 180 days: boards take long to be told of another."""
+    at, lines = now or datetime.datetime.now(datetime.UTC), []
+    for path in paths:
+        try:
+            until = x509.load_pem_x509_certificate(files.read(path)).not_valid_after_utc
+        except ValueError:
+            raise Failure(f"{path} holds no certificate") from None
+        if until - at < WARN:
+            word = "is not valid any more, since" if until < at else "is valid until"
+            lines.append(
+                f"{path} {word} {until:%Y-%m-%d}; boards must know its successor before: srup send settings --ca"
+            )
+    return lines
 
 
 def subject_names(hosts: Iterable[str]) -> list[x509.GeneralName]:

@@ -6,9 +6,32 @@ import sys
 import typer
 
 from srup import __version__
-from srup_host import bundle_commands, console, init, inspector, key_commands, mosquitto, send, serve, sign_commands
+from srup_host import (
+    bundle_commands,
+    console,
+    flash_command,
+    group_commands,
+    init,
+    inspector,
+    join_commands,
+    key_commands,
+    mosquitto,
+    provision_command,
+    rotate_command,
+    send,
+    send_authority,
+    serve,
+    sign_commands,
+)
 from srup_host.console import Failure
-from srup_host.server import account_commands, audit_commands, fleet_commands, rollout_commands
+from srup_host.server import (
+    account_commands,
+    audit_commands,
+    disaster_commands,
+    fleet_commands,
+    order_commands,
+    rollout_commands,
+)
 from srup_host.simulate import command as simulate
 from srup_host.virtual import command as virtual
 
@@ -38,18 +61,31 @@ def root(
 
 app.command("init")(init.command)
 app.add_typer(bundle_commands.app, name="bundle")
+key_commands.app.command("rotate")(rotate_command.command)
 app.add_typer(key_commands.app, name="keys")
 app.add_typer(sign_commands.app, name="sign")
 app.command("inspect")(inspector.command)
 app.command("serve")(serve.command)
 app.command("mosquitto")(mosquitto.command)
+send.app.command("settings")(send_authority.settings)
+send.app.command("clock")(send_authority.clock)
+send.app.command("deregister")(send_authority.deregister)
 app.add_typer(send.app, name="send")
 app.command("virtual")(virtual.command)
+app.command("flash")(flash_command.command)
+app.command("provision", epilog=provision_command.EXIT_CODES)(provision_command.command)
 app.add_typer(fleet_commands.app, name="fleet")
+app.add_typer(group_commands.app, name="group")
+app.add_typer(join_commands.app, name="join")
+app.add_typer(join_commands.voucher_app, name="voucher")
 app.add_typer(rollout_commands.app, name="rollout")
 app.command("simulate")(simulate.command)
 app.add_typer(account_commands.app, name="account")
 app.add_typer(audit_commands.app, name="audit")
+app.add_typer(order_commands.app, name="order")
+app.add_typer(disaster_commands.device_app, name="device")
+app.command("backup")(disaster_commands.backup)
+app.command("restore")(disaster_commands.restore)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -12,10 +12,10 @@ G = b"\x04" + reference.GX.to_bytes(32, "big") + reference.GY.to_bytes(32, "big"
 Point = tuple[int, int, int]
 
 
-def stored(public_key: bytes) -> bytes:
-    """What the board would make of this key: 256 rows, and a checksum."""
+def section(public_key: bytes) -> bytes:
+    """What the board would make of this key: 256 rows, whose they are, and a checksum."""
     made = rows(int.from_bytes(public_key[1:33], "big"), int.from_bytes(public_key[33:], "big"))
-    return made + hashlib.sha256(public_key + made).digest()
+    return made + hashlib.sha256(public_key).digest() + hashlib.sha256(public_key + made).digest()
 
 
 def rows(x: int, y: int) -> bytes:
@@ -34,14 +34,9 @@ def rows(x: int, y: int) -> bytes:
     return b"".join(map(_row, found))
 
 
-def file_name(public_key: bytes) -> str:
-    """On the board, beside its keys."""
-    return hashlib.sha256(public_key).hexdigest()[:16] + ".comb"
-
-
 def tables(folder: str, *public_keys: bytes) -> dict[str, bytes]:
-    """Path -> contents, for the generator, which signing needs as well, and for these keys."""
-    return {f"{folder}/{file_name(key)}": stored(key) for key in (G, *public_keys)}
+    """Path -> contents, for the generator, which signing needs as well, and for these keys: on the board, beside its keys."""
+    return {f"{folder}/p256.combs": b"".join(map(section, (G, *public_keys)))}
 
 
 def _doubled(point: Point, times: int) -> Point:

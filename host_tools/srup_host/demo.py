@@ -1,13 +1,14 @@
 """`make demo`: the whole loop on this machine, with real MicroPython, told step by step.
 
-A fleet, its broker and HTTPS server, and a virtual board with version 1.0 of a thermometer. Version 2.0 is sent, staged, tried
-and confirmed; version 3.0 fails its self-test and is reverted. Everything is made anew in a temporary directory, on free ports.
+A fleet, all that `srup serve` runs, and a virtual board with version 1.0 of a thermometer. Version 2.0 is rolled out: sent, staged,
+tried and confirmed; version 3.0 fails its self-test, is reverted, and its roll-out stops itself. Everything is made anew in a temporary directory, on free ports.
 
 The board is MicroPython's unix port; with another `Bench` it is another one: tests/emulator/demo.py has that of the RP2040.
 """
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import sys
 import tempfile
@@ -15,21 +16,20 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from rich.text import Text
 
 from srup import status
-from srup_host import bundle, console, hosting, init, net, sending, signing, sources
+from srup_host import bundle, console, init, net, sending, signing, sources
 from srup_host.console import Failure, size
-from srup_host.courier import Courier
-from srup_host.fleet import Device, Fleet
+from srup_host.fleet import Fleet
 from srup_host.hosting import Request
-from srup_host.ledger import Ledger
 from srup_host.receiving import Event
-from srup_host.sending import Outcome, Result, Sender
-from srup_host.serve import servers
+from srup_host.serve import asked_to_stop, servers, working
 from srup_host.server.c2 import C2
+from srup_host.server.client import Client
+from srup_host.server.rollout_states import CONFIRMED, OVER
 from srup_host.tables import Sent
 from srup_host.virtual import interpreter, making
 from srup_host.virtual.lines import Listener
@@ -38,9 +38,11 @@ from srup_host.virtual.running import VirtualBoard
 BOARD = "kitchen"
 APPLICATION = "thermometer"
 SOURCES = Path(__file__).parent / "demo_app"
+_LOOK_S = 0.2  # between two looks at how far it has come
 _LAST_WORDS = 15  # lines of the board's console that are told once more where something fails
 
 _began = time.monotonic()
+_Found = TypeVar("_Found")
 _STYLES = {"server": "cyan", "board": "dim", "https": "magenta", "power": "yellow"}
 
 
@@ -112,59 +114,82 @@ async def _nothing() -> None:
 
 
 class Demo:
-    """fleet: whose command key signs, whose server serves · device: the board, on this bench."""
+    """fleet: whose server this is · name: of the board, on this bench · client: the server's REST API."""
 
-    def __init__(self, fleet: Fleet, device: Device, ledger: Ledger, courier: Courier, bench: Bench):
+    def __init__(self, fleet: Fleet, name: str, client: Client, bench: Bench):
         self.fleet = fleet
-        self.device = device
-        self.ledger = ledger
-        self.sender = Sender(ledger, courier, _tell_frame)
+        self.name = name
+        self.client = client
         self.bench = bench
 
-    async def install(self, version: str, meanwhile: Callable[[], Awaitable[None]] = _nothing) -> Result:
-        """INITIATE, wait until it is staged; ACTIVATE, wait until it is confirmed, or not."""
+    async def install(self, version: str, meanwhile: Callable[[], Awaitable[None]] = _nothing) -> dict[str, Any]:
+        """A roll-out to the board, to its end; how the board fared in it: `state` (confirmed, failed …), `status`, `why`."""
         packed = build(self.fleet, version, self.bench.extras)
-        opened = bundle.read(packed)
-        tell("server", f"bundle {APPLICATION} {version}, {size(opened.size)}, signed with the release key")
-        url = hosting.offer(self.fleet, packed, opened)
+        added = await self._call(self.client.upload, packed)
+        tell(
+            "server", f"bundle {APPLICATION} {version}, {size(added['size'])}, signed with the release key, is offered"
+        )
+        policy = {"waves": ["100%"], "backoff_s": 1, "timeout_s": int(3 * self.bench.patience)}
+        body = {"bundle": added["digest"], "devices": [self.name], "policy": policy}
         began = time.monotonic()
-        initiate = self.ledger.initiate(self.device, url, opened.digest, opened.manifest)
-        staged, _ = await asyncio.gather(self._follow(initiate), meanwhile())
-        if staged.outcome is not Outcome.DONE:
-            raise Failure(f"version {version} was not staged: {_words(staged)}")
-        tell("server", f"{version} is staged beside what runs; now it is to run on trial")
-        result = await self._follow(self.ledger.activate(self.device))
-        tell("server", f"{version}: {_words(result)}, {time.monotonic() - began:.2f} s after INITIATE")
-        return result
+        made = await self._call(self.client.post, "/rollouts", body)
+        tell("server", f"roll-out {made['id']}: {made['name']} to {self.name}")
+        fared, _ = await asyncio.gather(self._end_of(made["id"]), meanwhile())
+        tell("server", f"{version}: {_words(fared)}, {time.monotonic() - began:.2f} s after the roll-out was made")
+        return fared
+
+    async def _end_of(self, rollout: int) -> dict[str, Any]:
+        async def ended() -> dict[str, Any] | None:
+            [found] = (await self._call(self.client.get, f"/rollouts/{rollout}/devices"))["devices"]
+            return found if found["state"] in OVER else None
+
+        return await self._until(ended, "the roll-out does not end")
 
     async def runs(self) -> str:
         """The version that the board says it runs, in a signed inventory."""
-        asked = await self._follow(self.ledger.id_request(self.device))
-        if asked.outcome is not Outcome.DONE:
-            raise Failure(f"the board does not say what it runs: {_words(asked)}")
-        return str((self.ledger.inventory(self.device) or {}).get("version"))
 
-    async def _follow(self, sent: Sent) -> Result:
-        return await self.sender.follow(self.device, sent, self.bench.patience)
+        async def known() -> str | None:
+            runs = (await self._call(self.client.get, f"/devices/{self.name}"))["runs"]
+            return str(runs["version"]) if runs["word"] == "confirmed" else None
+
+        return await self._until(known, "the board does not say what it runs")
+
+    async def _until(self, found: Callable[[], Awaitable[_Found | None]], why: str) -> _Found:
+        """What `found` finds, once it does."""
+        ends = time.monotonic() + 3 * self.bench.patience
+        while (value := await found()) is None:
+            if time.monotonic() > ends:
+                raise Failure(why)
+            await asyncio.sleep(_LOOK_S)
+        return value
+
+    async def _call(self, function: Callable[..., Any], *arguments: object) -> Any:
+        return await asyncio.to_thread(function, *arguments)
 
 
-async def story(folder: Path, bench: Bench) -> list[str]:
-    """Returns the lines that it ends with, to be shown when everything has been put away."""
+async def story(folder: Path, bench: Bench, stay: bool = False) -> list[str]:
+    """Returns the lines that it ends with, to be shown when everything has been put away. stay: go on until Ctrl-C."""
     mqtt, https = net.listen("localhost", 0), net.listen("localhost", 0)
     broker_port, https_port = net.port_of(mqtt), net.port_of(https)
     fleet = init.create(folder / "fleet", "home", ["localhost"], broker_port=broker_port, https_port=https_port)
     tell("server", "a new fleet: command, release and authority keys, a certificate authority")
     c2 = C2(fleet)
     async with servers(fleet, mqtt, https, seen=_tell_request, c2=c2):
-        tell("server", f"MQTT broker on localhost:{broker_port}, HTTPS on localhost:{https_port}, both TLS")
+        tell(
+            "server",
+            f"what `srup serve` runs: broker on localhost:{broker_port}, HTTPS on localhost:{https_port}, both TLS",
+        )
         heard: deque[str] = deque(maxlen=_LAST_WORDS)
         try:
             await asyncio.to_thread(bench.make, folder / BOARD, fleet, build(fleet, "1.0", bench.extras))
-            device = fleet.device(BOARD)
             tell("server", f"a board named {BOARD}, its key made on the board, {APPLICATION} 1.0 in slot a")
-            await _power_on(bench, heard)
-            async with Courier(fleet, c2.ledger) as courier:
-                ending = await updates(Demo(fleet, device, c2.ledger, courier, bench))
+            async with working(c2, _tell_event, "localhost", _tell_sent):
+                await _power_on(bench, heard)
+                client = await asyncio.to_thread(Client, fleet.directory)
+                with contextlib.closing(client):
+                    ending = await updates(Demo(fleet, BOARD, client, bench))
+                if stay:
+                    await _stay(c2, ending)
         except Failure as failure:
             _tell_last_words(heard)
             raise Failure(
@@ -176,19 +201,30 @@ async def story(folder: Path, bench: Bench) -> list[str]:
     return ending
 
 
+async def _stay(c2: C2, ending: list[str]) -> None:
+    """Leave the server and the board running, for a look at the dashboard."""
+    chapter("The dashboard")
+    for line in ending:
+        console.say(line, "bold green")
+    console.say("Server and board go on until Ctrl-C. This link, good once, makes your account:")
+    console.say(f"  {c2.first_link()}", "bold")
+    await asked_to_stop()
+
+
 async def updates(demo: Demo) -> list[str]:
     """A good one and a bad one."""
     before = await demo.runs()
     chapter("Version 2.0: sent, staged, tried, confirmed")
     good = await demo.install("2.0", demo.bench.meddle)
-    if good.outcome is not Outcome.DONE:
+    if good["state"] != CONFIRMED:
         raise Failure(f"version 2.0 was not confirmed: {_words(good)}")
     tell("server", "2.0 has itself heard and verified our confirm, and its signed inventory agrees")
 
     chapter("Version 3.0: fails its self-test, and is gone again")
     bad = await demo.install("3.0")
-    if bad.status != status.ACTIVATE_REVERTED:
+    if bad["status"] != status.ACTIVATE_REVERTED:
         raise Failure(f"version 3.0 was not reverted: {_words(bad)}")
+    tell("server", "and so the roll-out has stopped itself")
     now = await demo.runs()
     if now != "2.0":
         raise Failure(f"the board runs {now}, not 2.0")
@@ -229,31 +265,34 @@ def _tell_last_words(heard: deque[str]) -> None:
         console.say(line, "dim")
 
 
-def _tell_frame(happened: Sent | Event) -> None:
-    if isinstance(happened, Sent):
-        tell("server", f"-> {happened.name}, {len(happened.frame)} bytes, signed with the command key")
-    else:
-        tell("server", f"<- {sending.describe(happened)}, {happened.size} bytes, signed by the board")
+def _tell_sent(sent: Sent) -> None:
+    tell("server", f"-> {sent.name}, {len(sent.frame)} bytes, signed with the command key")
+
+
+def _tell_event(event: Event, by: str) -> None:
+    tell("server", f"<- {sending.describe(event)}, {event.size} bytes, signed by the board")
 
 
 def _tell_request(request: Request) -> None:
+    """What the board downloads; not what we ask of the server ourselves."""
+    if not request.path.endswith(".srup"):
+        return
     resumed = f", resumed: {request.range}" if request.range else ""
     tell("https", f"{request.path}: {request.status}, {size(request.size)}{resumed}")
 
 
-def _words(result: Result) -> str:
-    known = "" if result.status is None else status.name(result.status)
-    return " ".join(filter(None, (known, result.why)))
+def _words(fared: dict[str, Any]) -> str:
+    return f"{fared['state']}, {fared['why']}" if fared["why"] else str(fared["state"])
 
 
-def run(keep: Path | None, bench: Bench) -> list[str]:
+def run(keep: Path | None, stay: bool, bench: Bench) -> list[str]:
     """The story, in a directory of its own, which goes when it is over, or in `keep`."""
     bench.check()
     if keep:
         keep.mkdir(parents=True)
-        return asyncio.run(story(keep, bench))
+        return asyncio.run(story(keep, bench, stay))
     with tempfile.TemporaryDirectory(prefix="srup-demo-") as folder:
-        return asyncio.run(story(Path(folder), bench))
+        return asyncio.run(story(Path(folder), bench, stay))
 
 
 def main(bench: Bench) -> None:
@@ -261,17 +300,22 @@ def main(bench: Bench) -> None:
     parser.add_argument(
         "--keep", metavar="DIR", type=Path, help="make fleet and board in DIR, which is new, and keep them"
     )
-    keep = parser.parse_args().keep
+    parser.add_argument(
+        "--stay", action="store_true", help="leave server and board running, with a link to the dashboard"
+    )
+    asked = parser.parse_args()
     logging.disable(logging.WARNING)
     try:
-        ending = run(keep, bench)
+        ending = run(asked.keep, asked.stay, bench)
     except (Failure, OSError) as error:
         sys.exit(f"demo: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
     console.out.print()
-    if keep:
-        console.say(f"srup serve --fleet {keep / 'fleet'} goes on with this fleet, and prints a link to its dashboard")
+    if asked.keep:
+        console.say(
+            f"srup serve --fleet {asked.keep / 'fleet'} goes on with this fleet, and prints a link to its dashboard"
+        )
     for line in ending:
         console.say(line, "bold green")
 

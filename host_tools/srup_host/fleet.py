@@ -26,7 +26,7 @@ import typer
 
 from srup import p256
 from srup.errors import InvalidKey
-from srup_host import files, keyfiles
+from srup_host import files, keyfiles, policies
 from srup_host.console import Failure
 from srup_host.signing import PrivateKey
 
@@ -88,6 +88,7 @@ class Fleet:
         self.board: str = settings["devices"]["board"]
         self.trial_s: int = settings["devices"]["trial_s"]
         self.poll_ms: int = settings["devices"]["poll_ms"]
+        self.policy = policies.checked(settings.get("policy", {}))
         self._keys = {role: directory / settings["keys"][role] for role in ROLES}
         tls = settings["tls"]
         self.ca, self.ca_key = directory / tls["ca"], directory / tls["ca_key"]
@@ -112,6 +113,10 @@ class Fleet:
         """The private key of `command`, `release` or `authority`; asks for its passphrase where it has one."""
         return keyfiles.load_private(self._keys[role])
 
+    def key_path(self, role: str) -> Path:
+        """Where its private key is, or would be."""
+        return self._keys[role]
+
     def public_key(self, role: str) -> bytes:
         """The public key (65 bytes). It is there also where the private one is kept elsewhere."""
         return keyfiles.load_public(str(self.directory / "keys" / f"{role}.pub.pem"))
@@ -127,7 +132,13 @@ class Fleet:
 
     def devices(self) -> list[Device]:
         """All devices, by name."""
-        found = [_read_device(path) for path in self._devices.glob("*.json")]
+        found = []
+        for path in self._devices.glob("*.json"):
+            try:
+                found.append(_read_device(path))
+            except Failure:
+                if path.exists():  # else it has left just now
+                    raise
         return sorted(found, key=lambda device: device.name)
 
     def device_uuids(self) -> list[str]:
@@ -173,6 +184,54 @@ class Fleet:
         self._devices.mkdir(exist_ok=True)
         files.write_new(self._devices / f"{identity}.json", json.dumps(asdict(device), indent=1).encode() + b"\n")
         return device
+
+    def replace_device(self, old: Device, new: Device) -> None:
+        """`new` takes the name of `old`, whose description moves to replaced/. Raises Failure where they are the same."""
+        if old.uuid == new.uuid:
+            raise Failure(f"{old.name} can't take its own place", "name the device that is gone, and the new one")
+        gone = self.directory / "replaced"
+        gone.mkdir(exist_ok=True)
+        renamed = json.dumps(asdict(new) | {"name": old.name}, indent=1).encode() + b"\n"
+        (self._devices / f"{old.uuid}.json").rename(gone / f"{old.uuid}.json")
+        files.replace(self._devices / f"{new.uuid}.json", renamed)
+
+    def learn_sealing_key(self, device: Device, key: bytes) -> None:
+        """Of one that asked to join, and so has told its other key alone."""
+        told = json.dumps(asdict(device) | {"sealing_key": key.hex()}, indent=1).encode() + b"\n"
+        files.replace(self._devices / f"{device.uuid}.json", told)
+
+    def has(self, device: str) -> bool:
+        """Is the device of this UUID in the fleet?"""
+        return (self._devices / f"{device}.json").is_file()
+
+    def known_key(self, device: str) -> bytes | None:
+        """The public key of a device that is in the fleet, or was."""
+        for folder in (self._devices, self.directory / "left", self.directory / "replaced"):
+            if (folder / f"{device}.json").is_file():
+                return _read_device(folder / f"{device}.json").key
+        return None
+
+    def retire(self, device: str) -> None:
+        """It has left: its file goes to left/, with the key that it must have if it is to come back."""
+        if self.has(device):
+            (self.directory / "left").mkdir(mode=0o700, exist_ok=True)
+            (self._devices / f"{device}.json").replace(self.directory / "left" / f"{device}.json")
+
+    def take_in(self, device: str, name: str, board: str, public_key: bytes) -> Device:
+        """A device that has asked to join; one that was here before has the key that it had."""
+        before = self.directory / "left" / f"{device}.json"
+        sealing = _read_device(before).sealing_key if before.is_file() else ""
+        made = self.add_device(name, board, public_key, uuid.UUID(device), sealing_key=bytes.fromhex(sealing))
+        before.unlink(missing_ok=True)
+        return made
+
+    def device_of_key(self, public_key: bytes) -> Device | None:
+        """The device whose public key (65 bytes) this is."""
+        return next((device for device in self.devices() if device.key == public_key), None)
+
+    def forget_device(self, device: Device) -> None:
+        """It is none of the fleet's any more; nothing if it was not."""
+        (self._devices / f"{device.uuid}.json").unlink(missing_ok=True)
 
     def group(self, name: str) -> uuid.UUID:
         """The UUID of a group: name-based, in the fleet's namespace."""
@@ -245,7 +304,7 @@ def _checked(path: Path, settings: dict[str, Any]) -> dict[str, dict[str, Any]]:
             if type(given.get(key)) is not kind:
                 raise Failure(f"{path}: {key} in [{section}] must be {_WORDS[kind]}")
         _refuse_unknown(f"{path}: no such setting in [{section}]", given.keys() - form.keys())
-    _refuse_unknown(f"{path}: no such section", settings.keys() - _FORM.keys())
+    _refuse_unknown(f"{path}: no such section", settings.keys() - _FORM.keys() - {"policy"})
     _check_values(path, settings)
     return settings
 
@@ -265,6 +324,10 @@ def _check_values(path: Path, settings: dict[str, dict[str, Any]]) -> None:
             raise Failure(f"{path}: port in [{section}] must be from 1 to 65535")
     if not all(isinstance(entry, str) for entry in settings["devices"]["allow"]):
         raise Failure(f"{path}: allow in [devices] must be {_WORDS[list]}")
+    try:
+        policies.checked(settings.get("policy", {}))
+    except (ValueError, AttributeError) as error:
+        raise Failure(f"{path}: [policy]: {error}") from None
 
 
 def find(directory: Path | None) -> Fleet | None:

@@ -11,7 +11,7 @@ import ssl
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Self
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import uvicorn
 from starlette.applications import Starlette
@@ -48,6 +48,11 @@ def offer_bytes(fleet: Fleet, raw: bytes, manifest: Mapping[str, Any]) -> tuple[
     public(fleet).mkdir(exist_ok=True)
     files.replace(public(fleet) / name, raw)
     return f"https://{fleet.https.host}:{fleet.https.port}/{quote(name)}", digest.digest()
+
+
+def file_of(url: str) -> str:
+    """The name under which `offer` has put it."""
+    return unquote(url.rpartition("/")[2])
 
 
 def public(fleet: Fleet) -> Path:

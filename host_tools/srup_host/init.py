@@ -34,6 +34,10 @@ board = "UNIX"
 trial_s = 300 # seconds that new software has to be confirmed
 poll_ms = 20 # pause between looks at the network
 
+[policy] # whether boards obey an action: "allow", "two-keys" or "refuse"; provision a board anew, and it holds there, too
+# REBOOT = "two-keys"
+# APPLICATION = "refuse" # the application's own that are not named
+
 [keys] # keep release.pem and authority.pem off the server; the .pub.pem files beside them stay
 command = "keys/command.pem" # signs frames
 release = "keys/release.pem" # signs bundles

@@ -105,6 +105,8 @@ def _print(frame: wire.Unverified, shown: dict[str, Any]) -> None:
         size = "1 B" if name in wire.BYTES else f"{len(value)} B"
         rows.append((name, size, _in_words(name, value, shown[name])))
     console.columns(rows, ("cyan", "dim"))
+    if frame.type == wire.ACTION and frame.elements["parameters"]:
+        console.say(f"parameters: {actions.words(frame.elements['action'], frame.elements['parameters'])}")
     if "signature_valid" in shown:
         valid = shown["signature_valid"]
         console.say(

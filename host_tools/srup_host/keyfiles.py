@@ -39,6 +39,12 @@ def public_pem(key: PrivateKey) -> bytes:
     return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
+def public_pem_of(public: bytes) -> bytes:
+    """The same of a public key, 65 bytes."""
+    key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), public)
+    return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
 def load_private(path: Path) -> PrivateKey:
     """The P-256 private key in a PEM file, the passphrase being asked for where it has one."""
     pem = files.read(path)

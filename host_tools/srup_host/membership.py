@@ -9,15 +9,15 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from srup import keys, tokens
+from srup import keys, tokens, trust
 from srup.errors import UpdateFailed
 from srup.keys import Keys
 from srup.slots import FileSlots
 from srup.store import Store
 from srup_boot import record, start
-from srup_host import bundle, credentials, device_tree, files, sources
+from srup_host import bundle, credentials, device_tree, files, policies, sources, words
 from srup_host.console import Failure
 from srup_host.fleet import Device, Fleet
 
@@ -43,58 +43,111 @@ def enrol(
     application: Path | None = None,
     version: str = "1.0",
     settings: Mapping[str, object] | None = None,
+    joins: bool = False,
 ) -> Device:
-    """Give the board what it needs, and enter it in the fleet. put: copies files onto the board (path from the root, without the first slash ->
-    contents).
+    """Enter the board in the fleet, and give it what it needs. put: copies files onto the board (path from the root, without the
+    first slash -> contents); the others: as for `belongings`. joins: it is not entered. Raises Failure; the fleet then does not
+    have the board."""
+    device = guest(newcomer) if joins else register(fleet, newcomer)
+    try:
+        given = {"application": application, "version": version, "settings": settings, "joins": joins}
+        put(belongings(fleet, device, newcomer.mpy, **given))
+    except Failure:
+        credentials.revoke(fleet, device.uuid)
+        fleet.forget_device(device)
+        raise
+    return device
+
+
+def register(fleet: Fleet, newcomer: Newcomer) -> Device:
+    """Enter the board in the fleet. Raises Failure."""
+    return fleet.add_device(newcomer.name, newcomer.board, newcomer.public_key, sealing_key=newcomer.sealing_key)
+
+
+def guest(newcomer: Newcomer) -> Device:
+    """What is known of a board that asks to join: nobody but itself has it on record."""
+    now = time.time_ns() // 1_000_000
+    made = str(uuid.uuid4()), newcomer.name, newcomer.board, newcomer.public_key.hex(), now, newcomer.sealing_key.hex()
+    return Device(*made)
+
+
+def belongings(
+    fleet: Fleet,
+    device: Device,
+    mpy: str,
+    *,
+    application: Path | None = None,
+    version: str = "1.0",
+    settings: Mapping[str, object] | None = None,
+    joins: bool = False,
+) -> dict[str, bytes]:
+    """All files of a new member, config.json last: path from the root, without the first slash -> contents. mpy: as of Newcomer.
 
     application: a bundle, or a folder that is made into one of this `version`; without one the board starts in recovery.
-    settings: in config.json besides the fleet's. Raises Failure; the fleet then does not have the board.
+    settings: in config.json besides the fleet's. joins: it asks to join, and shows six words. Raises Failure.
     """
-    identity, provisioned = uuid.uuid4(), time.time_ns() // 1_000_000
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder, device_tree.DATA)
         root.mkdir()
-        trusted = _trust(root, fleet, newcomer.public_key, provisioned)
+        trusted = _trust(root, fleet, device)
         if application:
-            _first_application(root, trusted, newcomer, _bundle(application, fleet, version))
-        given = _settings(fleet, identity, newcomer, provisioned) | dict(settings or {})
-        (root / "config.json").write_text(json.dumps(given))
-        (root / "ca0.der").write_bytes(fleet.ca_der())
-        put(
-            {
-                path.relative_to(folder).as_posix(): path.read_bytes()
-                for path in sorted(root.rglob("*"))
-                if path.is_file()
-            }
-        )
-    return fleet.add_device(
-        newcomer.name, newcomer.board, newcomer.public_key, identity, provisioned, newcomer.sealing_key
-    )
+            _first_application(root, trusted, device.board, mpy, _bundle(application, fleet, version))
+        if joins:
+            Store(f"{root}/state.log").put({keys.MEMBERSHIP: keys.JOINING})
+            (root / "words.bin").write_bytes(words.for_device())
+        return _collected(folder) | told(fleet, device, settings)
 
 
-def _settings(fleet: Fleet, identity: uuid.UUID, newcomer: Newcomer, provisioned: int) -> dict[str, object]:
-    """config.json"""
-    broker = {"host": fleet.broker.host, "port": fleet.broker.port, "tls": fleet.broker.tls}
-    login = {"user": str(identity), "password": credentials.issue(fleet, str(identity))}
+def trusted(fleet: Fleet, device: Device) -> dict[str, bytes]:
+    """Of `belongings`, whom the board trusts."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder, device_tree.DATA)
+        root.mkdir()
+        _trust(root, fleet, device)
+        return _collected(folder)
+
+
+def _collected(folder: str) -> dict[str, bytes]:
+    found = sorted(path for path in Path(folder).rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
+
+
+def told(
+    fleet: Fleet, device: Device, settings: Mapping[str, object] | None = None, password: str = ""
+) -> dict[str, bytes]:
+    """Of `belongings`, what the fleet's settings say: the CA's certificate and config.json. password: for MQTT, a new one by default."""
+    given = config(fleet, device, settings, password or credentials.issue(fleet, device.uuid))
     return {
-        "uuid": str(identity),
-        "name": newcomer.name,
-        "board": newcomer.board,
-        "fleet": str(fleet.namespace),
-        "broker": broker | login,
-        "allow": fleet.allow,
-        "wifi": [],
-        "provisioned": provisioned,
-        "trial_s": fleet.trial_s,
-        "poll_ms": fleet.poll_ms,
+        f"{device_tree.DATA}/ca0.der": fleet.ca_der(),
+        f"{device_tree.DATA}/config.json": json.dumps(given).encode(),
     }
 
 
-def _trust(root: Path, fleet: Fleet, public_key: bytes, provisioned: int) -> Keys:
+def config(fleet: Fleet, device: Device, settings: Mapping[str, object] | None, password: str) -> dict[str, Any]:
+    """config.json"""
+    broker = {"host": fleet.broker.host, "port": fleet.broker.port, "tls": fleet.broker.tls}
+    given = {
+        "uuid": device.uuid,
+        "name": device.name,
+        "board": device.board,
+        "fleet": str(fleet.namespace),
+        "broker": broker | {"user": device.uuid, "password": password},
+        "https": {"host": fleet.https.host, "port": fleet.https.port},
+        "allow": fleet.allow,
+        "wifi": [],
+        "provisioned": device.provisioned,
+        "trial_s": fleet.trial_s,
+        "poll_ms": fleet.poll_ms,
+    }
+    return given | policies.setting(fleet.policy, options={}) | dict(settings or {})
+
+
+def _trust(root: Path, fleet: Fleet, device: Device) -> Keys:
     """state.log: the fleet's keys by role, good for tokens from now on."""
     store = Store(f"{root}/state.log")
+    now = tokens.first_at(time.time_ns() // 1_000_000)
     for role, number in _ROLES.items():
-        keys.install(store, number, fleet.public_key(role), tokens.first_at(provisioned), public_key)
+        trust.install(store, number, fleet.public_key(role), now, [device.key, bytes.fromhex(device.sealing_key)])
     return Keys(store, f"{root}/device.key")
 
 
@@ -107,13 +160,13 @@ def _bundle(application: Path, fleet: Fleet, version: str) -> bytes:
     return bundle.pack(contents, fleet.private_key("release"), name=name, version=version, counter=counter)
 
 
-def _first_application(root: Path, trusted: Keys, newcomer: Newcomer, packed: bytes) -> None:
+def _first_application(root: Path, trusted: Keys, board: str, mpy: str, packed: bytes) -> None:
     """Into slot a by the device's own code, with all its checks; it is confirmed from the start."""
     fresh = record.Record()
-    slots = FileSlots(str(root), start.Choice(record.NONE, False, fresh, "", record.NONE))
+    slots = FileSlots(str(root), start.Choice(record.NONE, False, False, "", record.NONE))
     Path(slots.incoming).write_bytes(packed)
     try:
-        for _ in slots.stage(trusted, newcomer.board, newcomer.mpy):
+        for _ in slots.stage(trusted, board, mpy):
             pass
     except UpdateFailed as error:
         raise Failure(f"a board would not take this application: {error.why}", code=1) from None

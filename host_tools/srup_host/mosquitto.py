@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from srup_host import console, credentials, files
+from srup_host import console, credentials, files, groups
 from srup_host.acl import Grant, Rules
 from srup_host.fleet import Fleet, FleetOption
 
@@ -43,7 +43,7 @@ def write(fleet: Fleet, folder: Path, *, address: str = "", more: str = "") -> P
         name=fleet.name, port=fleet.broker.port, address=address, tls=tls, folder=folder.resolve(), more=more
     )
     files.replace(folder / "passwords", credentials.mosquitto_lines(fleet).encode(), 0o600)
-    files.replace(folder / "acl", acl(Rules(fleet), credentials.users(fleet)).encode(), 0o600)
+    files.replace(folder / "acl", acl(Rules(fleet, groups.Readers(fleet)), credentials.users(fleet)).encode(), 0o600)
     files.replace(folder / "mosquitto.conf", configuration.encode())
     return folder / "mosquitto.conf"
 

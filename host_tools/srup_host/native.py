@@ -13,7 +13,7 @@ from srup_host.console import Failure
 
 PROCESSORS = ("armv6m", "armv7m", "armv7emsp", "xtensawin", "rv32imc", "x64")
 KERNELS = {"viper": ("p256_field", "p256_numbers"), "thumb": ("p256_thumb",)}
-_PARTS = ("build", "comb", "files", "formulas", "kernel", "nonce", "reference", "table")
+_PARTS = ("build", "comb", "files", "formulas", "kernel", "nonce", "reference")
 MODULES = ["__init__", "errors", "limits", "p256", *(f"p256_{part}" for part in _PARTS)]
 
 _SRUP = Path(srup.__file__).resolve().parent

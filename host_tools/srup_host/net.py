@@ -31,7 +31,7 @@ def listen(host: str, port: int) -> list[socket.socket]:
 
 def _addresses(host: str) -> list[tuple[socket.AddressFamily, str]]:
     if not host:
-        return [(socket.AF_INET6, "::")] if socket.has_dualstack_ipv6() else [(socket.AF_INET, "0.0.0.0")]
+        return [(socket.AF_INET6, "::")] if socket.has_dualstack_ipv6() else [(socket.AF_INET, "0.0.0.0")]  # noqa: S104 - a server
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except socket.gaierror as error:

@@ -3,9 +3,10 @@
 `srup bundle build --from` writes deltas beside the full bundle: app.srup, app.from-1.0.srup, ...
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from srup import status
 from srup_host import bundle, files, hosting, sealing
@@ -25,7 +26,12 @@ class Offer:
 
     @property
     def is_delta(self) -> bool:
-        return bool(self.bundle.manifest["base"])
+        return bool(self.base)
+
+    @property
+    def base(self) -> str:
+        """How the tree of what it is a change to begins; "" for none."""
+        return str(self.bundle.manifest["base"])
 
     def hosted(self, fleet: Fleet, sealed_for: bytes | None = None) -> tuple[str, bytes]:
         """(URL, SHA-256) of it on this server; sealed for the device with this ECDH key, where one is given."""
@@ -35,22 +41,29 @@ class Offer:
         return hosting.offer_bytes(fleet, sealing.seal(raw, [sealed_for]), self.bundle.manifest)
 
 
-def choose(path: Path, running: str | None) -> list[Offer]:
-    """What to offer, in this order: the file that was named, or a delta beside it if it is one to what the device runs; and the
-    full bundle, if that was not it. running: the tree that the device's inventory names."""
+def choose(path: Path, inventory: Mapping[str, Any]) -> list[Offer]:
+    """What to offer, in this order: the file that was named, or a delta beside it if it is one to what the device has; and the
+    full bundle, if that was not it. inventory: the device's last, {} for none."""
     named = Offer(path, bundle.read(path))
-    tree = named.bundle.manifest["tree"]
+    running = tree(inventory, named.bundle.manifest["kind"])
+    wanted = named.bundle.manifest["tree"]
     if named.is_delta:
         full = [
-            offer for offer in _beside(_full_of(path)) if not offer.is_delta and offer.bundle.manifest["tree"] == tree
+            offer for offer in _beside(_full_of(path)) if not offer.is_delta and offer.bundle.manifest["tree"] == wanted
         ]
         return [named, *full[:1]]
     fitting = [
         offer
         for offer in _beside(path.with_name(f"{path.stem}{_MARK}*{path.suffix}"))
-        if offer.is_delta and (offer.bundle.manifest["tree"], offer.bundle.manifest["base"]) == (tree, running)
+        if offer.is_delta and running and offer.bundle.manifest["tree"] == wanted and running.startswith(offer.base)
     ]
     return [*sorted(fitting, key=lambda offer: offer.bundle.size)[:1], named]
+
+
+def tree(inventory: Mapping[str, Any], kind: str) -> str:
+    """Of what it has that a bundle of this kind would replace; "" where it has none, or has not said."""
+    found = (inventory.get("data") or ["", "", ""])[2] if kind == "data" else inventory.get("tree")
+    return found or ""
 
 
 def _full_of(delta: Path) -> Path:

@@ -11,13 +11,14 @@ from sqlalchemy.orm import Session
 
 from srup import limits, status, tokens, wire
 from srup.errors import BadSignature, InvalidKey, Malformed
-from srup_host import rules, signing
+from srup_host import inventory, rules, signing
 from srup_host.console import Failure
-from srup_host.fleet import Fleet
+from srup_host.fleet import Device, Fleet
 from srup_host.rules import Verdict
 from srup_host.server import audit, registry
 from srup_host.tables import Alarm, Evidence, Heard, Transaction, latest_update, unanswered
 
+STARTS = 8  # of a device that are remembered
 _FROM_DEVICE = (wire.RESPONSE, wire.DATA, wire.JOIN_REQUEST, wire.RESIGN_REQUEST)
 
 
@@ -28,6 +29,7 @@ class Kind(StrEnum):
     DUPLICATE = "duplicate"  # the same again, harmless: QoS 1 delivers at least once
     INVENTORY = "inventory"
     DATA = "data"
+    POLL = "poll"  # over HTTPS: what waits may be handed out
     REQUEST = "request"  # JOIN or RESIGN
     REFUSED = "refused"  # nobody's: malformed, or not signed by the device
     ALARM = "alarm"  # the device's own, and it should not be: a conflict, a replay, an unknown token
@@ -61,18 +63,18 @@ class Receiver:
     def judge(self, session: Session, uuid: str, frame: bytes) -> Event:
         """What a frame on the topic (or URL) of device `uuid` is, recorded with all that follows from it."""
         try:
-            unverified = self._authentic(uuid, frame)
+            device, unverified = self._authentic(uuid, frame)
         except (Malformed, BadSignature, InvalidKey, Failure) as error:
             return replace(self._refuse(session, uuid, frame, str(error)), size=len(frame))
         take = self._answered if unverified.type == wire.RESPONSE else self._told
-        registry.enrol(session, self._fleet.device(uuid), self._now())
+        registry.enrol(session, device, self._now())
         happened = take(session, uuid, unverified)
         self._keep(session, happened, frame)
         registry.heard(session, happened.device, self._now(), happened.value if happened.name == "inventory" else b"")
         return replace(happened, size=len(frame))
 
-    def _authentic(self, uuid: str, frame: bytes) -> wire.Unverified:
-        """The frame, if it is this device's. Raises Malformed, BadSignature, InvalidKey or, for no such device, Failure."""
+    def _authentic(self, uuid: str, frame: bytes) -> tuple[Device, wire.Unverified]:
+        """The device, and the frame, if it is this device's. Raises Malformed, BadSignature, InvalidKey or, for no such device, Failure."""
         unverified = wire.decode(frame)
         wire.check_sizes(unverified)
         if unverified.type not in _FROM_DEVICE:
@@ -81,7 +83,7 @@ class Receiver:
         signing.verify_frame(device.key, unverified)
         if unverified.elements.get("target", device.target) != device.target:
             raise Malformed("target is another device")
-        return unverified
+        return device, unverified
 
     def _answered(self, session: Session, uuid: str, response: wire.Unverified) -> Event:
         token, value = response.elements["token"], response.elements["status"]
@@ -98,6 +100,10 @@ class Receiver:
             why = f"{status.name(value)} after {said}"
             return Event(Kind.ALARM, transaction.device, transaction.token, value, why)
         if verdict is Verdict.FORWARD:
+            if (
+                value == status.DEREGISTER_SUCCESS
+            ):  # and not once more, when it has come back and an old frame is sent again
+                self._fleet.retire(transaction.device)
             transaction.seen += bytes((value,))
             transaction.changed = self._now()
         for sent in unanswered(session, transaction.device):
@@ -125,21 +131,26 @@ class Receiver:
             return Event(Kind.ALARM, uuid, token, why=f"{kind} with a token not above its last")
         heard.token = token
         if unverified.type != wire.DATA:
+            if unverified.type == wire.RESIGN_REQUEST:
+                self._fleet.retire(uuid)
             return Event(Kind.REQUEST, uuid, token, name=name)
         value = unverified.elements["value"]
+        if name == "poll":
+            return Event(Kind.POLL, uuid, token, name=name)
         if name == "inventory":
             return self._inventory(session, heard, token, value)
         return Event(Kind.DATA, uuid, token, name=name, value=value)
 
     def _inventory(self, session: Session, heard: Heard, token: bytes, value: bytes) -> Event:
         try:
-            inventory = dict(json.loads(value))
-            reported = {bytes.fromhex(known): int(last) for known, last in dict(inventory["latest"]).items()}
-        except (ValueError, TypeError, KeyError, RecursionError):
+            told = inventory.read(value)
+        except ValueError:
             return Event(Kind.ALARM, heard.device, token, why="an inventory that can't be read")
-        heard.inventory, heard.inventory_at = value.decode(), self._now()
-        moved = self._catch_up(session, heard.device, reported)
-        contradiction = self._compare(session, heard.device, inventory) or _first_alarm(moved)
+        heard.inventory, heard.inventory_at = json.dumps(told), self._now()
+        moved = self._catch_up(
+            session, heard.device, {bytes.fromhex(known): last for known, last in told["latest"].items()}
+        )
+        contradiction = self._compare(session, heard.device, told) or _first_alarm(moved) or _clone(heard, told)
         if contradiction:
             return Event(Kind.ALARM, heard.device, token, why=contradiction, name="inventory", value=value)
         confirm = next((found.confirm for found in moved if found.confirm), None)
@@ -154,25 +165,26 @@ class Receiver:
         known = [(session.get(Transaction, (uuid, token)), value) for token, value in reported.items()]
         return [self._move(session, transaction, value) for transaction, value in known if transaction]
 
-    def _compare(self, session: Session, uuid: str, inventory: Mapping[str, Any]) -> str:
+    def _compare(self, session: Session, uuid: str, told: Mapping[str, Any]) -> str:
         """Hold the inventory against the latest update that is said to be confirmed; "" unless they contradict."""
         update = latest_update(session, uuid)
         if update is None or update.status != status.ACTIVATE_SUCCESS or update.agreed:
             return ""
-        runs = (inventory.get("name"), inventory.get("version"), inventory.get("tree"))
+        runs = (told.get("name"), told.get("version"), told.get("tree"))
         said = update.name, update.version, update.tree
-        if said in (runs, tuple(inventory.get("data") or ())) and not inventory.get("trial"):
+        if said in (runs, tuple(told.get("data") or ())) and not told.get("trial"):
             update.agreed = self._now()
             return ""
         return f"said to be confirmed: {update.name} {update.version}, but it runs {runs[0]} {runs[1]}"
 
     def _keep(self, session: Session, happened: Event, frame: bytes) -> None:
-        """As evidence, whatever it is; each frame once."""
+        """As evidence, whatever it is; each frame once, and no polls."""
         device, token, now = happened.device, happened.token, self._now()
-        if happened.kind is Kind.DUPLICATE or _is_known(session, device, token, frame):
+        if happened.kind in (Kind.DUPLICATE, Kind.POLL) or _is_known(session, device, token, frame):
             return
         session.add(Evidence(device=device, token=token, at=now, frame=frame, verdict=happened.kind.value))
-        audit.append(session, now, f"heard {happened.kind}", device, _words(happened), frame)
+        with audit.acting(f"device:{device}"):
+            audit.append(session, now, f"heard {happened.kind}", device, _words(happened), frame)
         if happened.kind is Kind.ALARM:
             session.add(Alarm(device=device, why=happened.why, at=now, count=1, frame=frame))
 
@@ -195,6 +207,16 @@ def _words(happened: Event) -> dict[str, str]:
     """What an auditor need not decode the frame for."""
     said = {"status": "" if happened.status is None else status.name(happened.status)}
     return {key: value for key, value in (said | {"name": happened.name, "why": happened.why}).items() if value}
+
+
+def _clone(heard: Heard, told: Mapping[str, Any]) -> str:
+    """Each start has a nonce of its own, and none comes back: where one does, two boards speak with one key. "" if not."""
+    nonce, known = str(told.get("nonce") or ""), heard.starts.split()
+    if not nonce or (known and known[-1] == nonce):
+        return ""
+    back = nonce in known
+    heard.starts = " ".join([*(one for one in known if one != nonce), nonce][-STARTS:])
+    return "a start that was over speaks again: two boards have its key" if back else ""
 
 
 def _first_alarm(events: list[Event]) -> str:

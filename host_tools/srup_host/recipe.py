@@ -2,8 +2,9 @@
 
 name = "kitchen"                        what is not here is asked for on the command line, which goes before
 version = "1.2.0"
-kind = "app"                            app, data, firmware, romfs
+kind = "app"                            app, data, firmware, romfs, set
 source = "src"                          a directory; for firmware, the image
+firmware = "build/micropython.bin"      for a set: an ESP32's image, which goes with the application
 exclude = ["tests/*", "*.md"]           paths as they would be on the board
 boards = ["RPI_PICO_W"]
 micropython = "1.25"                    the oldest that it runs with
@@ -22,7 +23,7 @@ from srup_host.console import Failure
 FILE = "srup-bundle.toml"
 _FORM = {
     "name": str, "version": str, "kind": str, "source": str, "exclude": list, "boards": list, "micropython": str, "agent": str,
-    "compile": bool,
+    "compile": bool, "firmware": str,
 }  # fmt: skip
 _WORDS = {str: "text", bool: "true or false", list: 'a list of texts, as in ["tests/*"]'}
 
@@ -38,6 +39,7 @@ class Recipe:
     micropython: str = ""
     agent: str = ""
     compile: bool | None = None
+    firmware: Path | None = None
 
 
 def read(path: Path) -> Recipe:
@@ -50,7 +52,9 @@ def read(path: Path) -> Recipe:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Failure(f"{toml}: {error}") from None
     _check(toml, given)
-    return Recipe(**given | {"source": path / given.get("source", ".")})
+    places = {key: path / given[key] for key in ("source", "firmware") if key in given}
+    values: dict[str, Any] = {"source": path} | given | places
+    return Recipe(**values)
 
 
 def _check(toml: Path, given: dict[str, Any]) -> None:

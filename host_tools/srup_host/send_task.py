@@ -1,7 +1,6 @@
 """What all commands of `srup send` have in common: the conversation, what a person sees of it, and the exit code."""
 
 import asyncio
-import json
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -10,10 +9,11 @@ from typing import NoReturn
 import typer
 
 from srup import status, wire
-from srup_host import console, offers, sending
+from srup_host import console, inventory, offers, sending
 from srup_host.console import Failure
 from srup_host.courier import Courier
 from srup_host.fleet import Fleet
+from srup_host.keyring import Keyring
 from srup_host.ledger import Ledger
 from srup_host.receiving import Event, Kind
 from srup_host.sending import Outcome, Result, Sender
@@ -32,10 +32,12 @@ class Task:
         set_aside: bool,
         as_json: bool,
         confirm: bool = True,
+        authority: Path | None = None,
     ):
+        """authority: the authority key, if not where srup.toml says."""
         self.fleet = Fleet.open(fleet_dir)
         self.device = self.fleet.device(device)
-        self.ledger = Ledger(self.fleet)
+        self.ledger = Ledger(self.fleet, keys=Keyring(self.fleet, {"authority": authority} if authority else None))
         self._wait = wait
         self._timeout = timeout
         self._set_aside = set_aside
@@ -116,14 +118,19 @@ class Task:
             known = None if result.status is None else status.name(result.status)
             facts = {"outcome": result.outcome.name, "status": result.status, "status_name": known, "why": result.why}
             extra = {"inventory": self.ledger.inventory(self.device)} if sent.type == wire.ID_REQUEST else {}
+            said = self.ledger.values(self.device, sent.at)
+            extra |= {"values": said} if said else {}
             console.print_json(self._facts(sent) | facts | extra | {"events": self._happened})
             return
         console.say(
             f"{self.device.name}: {self._words(sent, result)}", "bold green" if not result.outcome else "bold red"
         )
         if sent.type == wire.ID_REQUEST and not result.outcome:
-            rows = [(key, json.dumps(value)) for key, value in (self.ledger.inventory(self.device) or {}).items()]
-            console.columns(rows, ("cyan",))
+            console.columns(inventory.rows(self.ledger.inventory(self.device) or {}), ("cyan",))
+        for name, value in self.ledger.values(self.device, sent.at).items():
+            console.say(f"{name}: ", "cyan")
+            for line in value.splitlines() or ["nothing"]:
+                console.say(line)
 
     def _facts(self, sent: Sent) -> dict[str, object]:
         return {"device": self.device.name, "uuid": self.device.uuid, "type": sent.name, "token": sent.token.hex()}

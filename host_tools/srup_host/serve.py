@@ -1,11 +1,11 @@
 """`srup serve`: broker and HTTPS server in one process, and an ear for what devices answer."""
 
 import asyncio
-import contextlib
 import logging
+import re
 import signal
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from socket import socket
 from typing import Annotated
@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 from starlette.applications import Starlette
 
-from srup_host import console, hosting, net
+from srup_host import ca, console, hosting, net
 from srup_host.broker import Broker
 from srup_host.console import Failure
 from srup_host.courier import Courier
@@ -24,6 +24,8 @@ from srup_host.receiving import Event, Kind
 from srup_host.sending import describe
 from srup_host.server.c2 import C2
 from srup_host.server.runner import Runner
+from srup_host.tables import Sent
+from srup_host.tasks import end
 
 RETRY_S = 5  # before a broker that has gone is tried again
 TLS_NEWEST = ssl.TLSVersion.MAXIMUM_SUPPORTED
@@ -70,23 +72,70 @@ def _pages(c2: C2) -> Starlette:
 
 
 async def listen(
-    fleet: Fleet, ledger: Ledger, told: Callable[[Event], None], host: str = "", c2: C2 | None = None
+    fleet: Fleet,
+    ledger: Ledger,
+    told: Callable[[Event], None],
+    host: str = "",
+    c2: C2 | None = None,
+    sent: Callable[[Sent], None] = lambda sent: None,
+    worker: str = "",
 ) -> None:
     """Publish again what is unanswered, then hand what devices send to the ledger; for ever, also when the broker goes.
 
-    host: as in Courier · c2: has what it wants published published, and is told who is online.
+    host: as in Courier · c2: has what it wants published published, and is told who is online · sent: told of each frame of c2's · worker: as in Courier.
     """
     while True:
         try:
             async with (
-                Courier(fleet, ledger, lasting=True, host=host, state=c2.note_state if c2 else None) as courier,
-                c2.publishing(courier.send) if c2 else _again(ledger, courier),
+                Courier(
+                    fleet, ledger, lasting=True, host=host, state=c2.note_state if c2 else None, worker=worker
+                ) as courier,
+                c2.publishing(_telling(courier, sent)) if c2 else _again(ledger, courier),
             ):
                 while event := await courier.next_event():
                     told(event)
         except Failure as failure:
             console.warn(f"{failure.message}; trying again")
             await asyncio.sleep(RETRY_S)
+
+
+def _telling(courier: Courier, sent: Callable[[Sent], None]) -> Callable[[Sent], Awaitable[None]]:
+    async def send(frame: Sent) -> None:
+        sent(frame)
+        await courier.send(frame)
+
+    return send
+
+
+@asynccontextmanager
+async def working(
+    c2: C2,
+    told: Callable[[Event, str], None],
+    host: str = "",
+    sent: Callable[[Sent], None] = lambda sent: None,
+    worker: str = "",
+) -> AsyncIterator[list[asyncio.Task[None]]]:
+    """What the server does by itself while the context lasts: it listens to devices, and carries roll-outs out. Its tasks, which do not end.
+
+    told: of each event, and by what it came · host, sent, worker: as in `listen`.
+    """
+    runner = Runner(c2)
+
+    def hear(event: Event, by: str = "mqtt") -> None:
+        c2.met(event.device)
+        c2.news.tell(event.device)
+        runner.hear(event)
+        told(event, by)
+
+    c2.hear = lambda event: hear(event, "https")
+    tasks = [
+        asyncio.create_task(listen(c2.fleet, c2.ledger, hear, host, c2, sent, worker)),
+        asyncio.create_task(runner.run()),
+    ]
+    try:
+        yield tasks
+    finally:
+        await end(*tasks)
 
 
 def command(
@@ -103,6 +152,13 @@ def command(
     newest_tls: Annotated[
         str, typer.Option("--newest-tls", metavar="1.2|1.3", help="Newest TLS version to speak.")
     ] = "1.3",
+    worker: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="One of several on the same PostgreSQL (SRUP_DATABASE) and a broker that speaks MQTT 5: docs/deploy.md.",
+        ),
+    ] = "",
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Also say whom the broker refused, and why.")
     ] = False,
@@ -116,34 +172,34 @@ def command(
         raise Failure(f"TLS {newest_tls} is not spoken here", "give 1.2 or 1.3")
     if unencrypted_port and not broker:
         raise Failure("--unencrypted-port is the broker's, and there is none here", "leave --no-broker away")
-    asyncio.run(_serve(fleet, listen_on, broker, unencrypted_port, newest))
+    if worker and (broker or not re.fullmatch("[A-Za-z0-9-]{1,32}", worker)):
+        raise Failure(
+            "a worker has a name of letters and digits, and a broker beside it", "srup serve --no-broker --worker one"
+        )
+    asyncio.run(_serve(fleet, listen_on, broker, unencrypted_port, newest, worker))
 
 
-async def _serve(fleet: Fleet, address: str, broker: bool, unencrypted_port: int, newest: ssl.TLSVersion) -> None:
+async def _serve(
+    fleet: Fleet, address: str, broker: bool, unencrypted_port: int, newest: ssl.TLSVersion, worker: str
+) -> None:
     c2 = C2(fleet)
     mqtt = net.listen(address, fleet.broker.port) if broker else None
     https = net.listen(address, fleet.https.port)
     unencrypted = net.listen(address, unencrypted_port) if unencrypted_port else None
     async with servers(fleet, mqtt, https, unencrypted=unencrypted, seen=_show_request, newest=newest, c2=c2):
+        link = c2.first_link()  # the last that has to have the database: from now on it may come and go
         _announce(fleet, broker, unencrypted_port)
-        _invite(c2.first_link())
+        _invite(link)
         nearest = "localhost" if broker and not address else ""  # our own broker, wherever devices see it
-        runner = Runner(c2)
-        tasks = [
-            asyncio.create_task(_asked_to_stop()),
-            asyncio.create_task(listen(fleet, c2.ledger, lambda event: _hear(c2, runner, event), nearest, c2)),
-            asyncio.create_task(runner.run()),
-        ]
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in tasks:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        async with working(c2, lambda event, by: _show(fleet, event, by), nearest, worker=worker) as tasks:
+            stop = asyncio.create_task(asked_to_stop())
+            await asyncio.wait([*tasks, stop], return_when=asyncio.FIRST_COMPLETED)
+            stop.cancel()
         c2.close()
         console.note("stopped")
 
 
-async def _asked_to_stop() -> None:
+async def asked_to_stop() -> None:
     """Until SIGINT or SIGTERM."""
     asked = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -161,6 +217,8 @@ def _announce(fleet: Fleet, broker: bool, unencrypted_port: int) -> None:
     if unencrypted_port:
         rows.append(("mqtt, in the clear", f"{fleet.broker.host}:{unencrypted_port}", "broker"))
     console.columns(rows, ("cyan",))
+    for line in ca.expiring([fleet.ca, fleet.server]):
+        console.warn(line)
 
 
 def _invite(link: str | None) -> None:
@@ -171,12 +229,6 @@ def _invite(link: str | None) -> None:
         console.say(f"  {link}", "bold")
 
 
-def _hear(c2: C2, runner: Runner, event: Event) -> None:
-    c2.news.tell(event.device)
-    runner.hear(event)
-    _show(c2.fleet, event)
-
-
 def _show_request(request: Request) -> None:
     """What devices download; not what people look at."""
     if not request.path.endswith(".srup"):
@@ -185,7 +237,7 @@ def _show_request(request: Request) -> None:
     console.say(f"https  {request.path}  {request.status}, {console.size(request.size)}{part}", "dim")
 
 
-def _show(fleet: Fleet, event: Event) -> None:
+def _show(fleet: Fleet, event: Event, by: str) -> None:
     try:
         name = fleet.device(event.device).name
     except Failure:
@@ -193,7 +245,7 @@ def _show(fleet: Fleet, event: Event) -> None:
     alarming = event.kind in (Kind.ALARM, Kind.REFUSED)
     token = f"  {event.token.hex()[:12]}…" if event.token else ""
     again = " (again)" if event.kind is Kind.DUPLICATE else ""
-    console.say(f"mqtt   {name}  {describe(event)}{again}{token}", "bold red" if alarming else "")
+    console.say(f"{by:5}  {name}  {describe(event)}{again}{token}", "bold red" if alarming else "")
 
 
 def _set_up_logging(verbose: bool) -> None:

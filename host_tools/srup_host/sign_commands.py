@@ -10,7 +10,7 @@ import typer
 
 from srup import limits, wire
 from srup.errors import Malformed
-from srup_host import actions, console, files, fleet, keyfiles, signing, values
+from srup_host import actions, console, files, fleet, keyfiles, second_keys, signing, values
 from srup_host.console import Failure
 from srup_host.fleet import Fleet, FleetOption
 
@@ -188,6 +188,30 @@ def deregister(
     elements = {"target": values.target(target, fleet_dir), "token": values.token(token)}
     elements["second_signature"] = _second(wire.DEREGISTER_COMMAND, elements, nonce, second_key, fleet_dir)
     _sign(wire.DEREGISTER_COMMAND, elements, key, output, hex, fleet_dir)
+
+
+@app.command()
+def second(
+    requested: Annotated[Path, typer.Argument(metavar="REQUEST", help="What srup send action --request has written.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Write the signature here.")],
+    key: SecondKeyOption = None,
+    typed: Annotated[
+        str, typer.Option("--name", metavar="NAME", help="The device's name, which is asked for before it is signed.")
+    ] = "",
+    fleet_dir: FleetOption = None,
+) -> None:
+    """The second signature of a command that takes two keys, on the machine that has the authority key.
+
+    Shows what is ordered and of whom, asks for the device's name, and signs just that. Needs no fleet where --key names the key.
+    """
+    request = second_keys.Request.read(requested)
+    request.show()
+    second_keys.ask_for_name(request.device, typed, f"{request.action} of {request.device}")
+    authority = keyfiles.load_private(key) if key else Fleet.open(fleet_dir).private_key("authority")
+    second_keys.write_signed(output, request, request.sign(authority))
+    console.note(
+        f"signed; back where the request came from: srup send action {request.device} {request.action} --second {output}"
+    )
 
 
 def _sign(

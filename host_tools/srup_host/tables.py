@@ -1,13 +1,15 @@
 """The ledger's tables. Every time is ms since 1970, every token 16 bytes, every device its UUID as text."""
 
-from sqlalchemy import Index, select
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from typing import Any, ClassVar
+
+from sqlalchemy import BigInteger, Index, Integer, func, select
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, aliased, mapped_column
 
 from srup import status, wire
 
 
 class Base(DeclarativeBase):
-    pass
+    type_annotation_map: ClassVar[dict[Any, Any]] = {int: BigInteger().with_variant(Integer, "sqlite")}
 
 
 class Transaction(Base):
@@ -47,7 +49,8 @@ class Transaction(Base):
 
 
 class Sent(Base):
-    """A frame to a device. unanswered: nothing shows yet that it has arrived; at most one such command for each device."""
+    """A frame to a device. unanswered: nothing shows yet that it has arrived; at most one such command for each device · again: not to
+    be published again before then."""
 
     __tablename__ = "sent"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -57,6 +60,7 @@ class Sent(Base):
     frame: Mapped[bytes]
     at: Mapped[int]
     unanswered: Mapped[bool] = mapped_column(default=True)
+    again: Mapped[int] = mapped_column(default=0, server_default="0")
 
     @property
     def topic(self) -> str:
@@ -103,13 +107,14 @@ class Evidence(Base):
 
 
 class Heard(Base):
-    """The latest of each device: its highest token, its inventory (JSON)."""
+    """The latest of each device: its highest token, its inventory (JSON). starts: its latest boot nonces in hex, the newest last."""
 
     __tablename__ = "heard"
     device: Mapped[str] = mapped_column(primary_key=True)
     token: Mapped[bytes]
     inventory: Mapped[str | None]
     inventory_at: Mapped[int | None]
+    starts: Mapped[str] = mapped_column(default="", server_default="")
 
 
 class Minted(Base):
@@ -119,6 +124,9 @@ class Minted(Base):
     key_id: Mapped[bytes] = mapped_column(primary_key=True)
     target: Mapped[bytes] = mapped_column(primary_key=True)
     token: Mapped[bytes]
+
+
+Index("minted_newest", Minted.key_id, Minted.token)
 
 
 class Alarm(Base):
@@ -137,6 +145,15 @@ def unanswered(session: Session, device: str | None) -> list[Sent]:
     """Frames to a device, or to all, that nothing shows to have arrived, oldest first."""
     query = select(Sent).where(Sent.unanswered).order_by(Sent.id)
     return list(session.scalars(query.where(Sent.device == device) if device else query))
+
+
+def latest_updates(session: Session, devices: list[str]) -> dict[str, Transaction]:
+    """As `latest_update`, for many."""
+    newest_first = func.row_number().over(partition_by=Transaction.device, order_by=Transaction.token.desc())
+    ranked = select(Transaction, newest_first.label("rank"))
+    ranked = ranked.where(Transaction.device.in_(devices), Transaction.kind == wire.INITIATE).subquery()
+    newest = aliased(Transaction, ranked)
+    return {one.device: one for one in session.scalars(select(newest).where(ranked.c.rank == 1))}
 
 
 def latest_update(session: Session, device: str) -> Transaction | None:

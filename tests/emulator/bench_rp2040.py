@@ -3,6 +3,7 @@
     python -m tests.emulator.bench_rp2040            # all
     python -m tests.emulator.bench_rp2040 p256       # one script of bench/, shown and not kept
     python -m tests.emulator.bench_rp2040 --record   # all, and docs/footprint.md and footprint.json anew: the figures that tests hold
+    python -m tests.emulator.bench_rp2040 --heap     # the heap alone; with --record the cycles stay as they were recorded
 
 A benchmark is a script in bench/ that prints lines `name value`, on a board with the agent installed. Names end in _cycles,
 _heap or _bytes. It runs from power-on in emulated time, so its figures are the same each time. Those of net/, an agent at work,
@@ -21,7 +22,7 @@ from rich.table import Table
 
 from srup import p256
 from srup_host import combs, device_tree, native
-from tests.emulator import footprint, heap_at_work
+from tests.emulator import footprint, heap_at_work, p256_ratios
 from tests.emulator.board import run_script
 from tests.emulator.littlefs import make_flash
 from tests.emulator.modules import order
@@ -35,7 +36,7 @@ LABEL = "emulated, no XIP cache misses"
 MHZ = 125
 HELPERS = ("stopwatch",)
 KERNELS = {"p256": "viper", "p256_flash": "viper"}  # of scripts that are not to have the best
-PRIVATE = hashlib.sha256(b"bench").digest()  # whose table p256_flash finds
+PRIVATE = [hashlib.sha256(b"bench %d" % i).digest() for i in range(5)]  # keys whose tables p256_flash finds
 
 Figures = dict[str, int]
 
@@ -51,7 +52,7 @@ def run(name: str, firmware: Path = FIRMWARE) -> Figures:
     if name in KERNELS:
         installed = {path: data for path, data in installed.items() if not path.startswith("lib/p256_")}
         installed |= {f"lib/{path}": data for path, data in native.compiled("armv6m", KERNELS[name]).items()}
-    installed |= combs.tables("tables", p256.public_key(PRIVATE)) if name == "p256_flash" else {}
+    installed |= combs.tables("tables", *map(p256.public_key, PRIVATE)) if name == "p256_flash" else {}
     helpers = {f"lib/{helper}.py": (SCRIPTS / f"{helper}.py").read_bytes() for helper in HELPERS}
     helpers["lib/modules.py"] = "".join(f"{part} = {tuple(found)}\n" for part, found in order().items()).encode()
     with tempfile.TemporaryDirectory() as folder:
@@ -83,13 +84,18 @@ def imports() -> dict[str, Figures]:
     return {"littlefs": run("imports"), "frozen": run("imports", FROZEN)}
 
 
-def measure(say: Console) -> dict[str, object]:
-    """All of it."""
-    cycles: Figures = {}
+def cycles(say: Console) -> Figures:
+    """Of all scripts but that for the heap."""
+    found: Figures = {}
     for name in names():
         if name != "imports":
             say.print(f"bench/{name}.py ...", style="dim")
-            cycles |= run(name)
+            found |= run(name)
+    return found
+
+
+def measure(say: Console, cycles: Figures) -> dict[str, object]:
+    """The heap, beside those cycles."""
     say.print("bench/imports.py, from littlefs and frozen ...", style="dim")
     heap = imports()
     at_work = {}
@@ -97,7 +103,24 @@ def measure(say: Console) -> dict[str, object]:
         say.print(f"an update over MQTT and HTTPS, {kind} ...", style="dim")
         at_work[kind] = heap_at_work.measure(firmware)
     sizes = {path: len(data) for path, data in installed_files().items()}
-    return {"label": LABEL, "cycles": cycles, "imports": heap, "at_work": at_work, "installed": sizes}
+    ratios = p256_ratios.ratios(cycles)
+    return {
+        "label": LABEL,
+        "cycles": cycles,
+        "p256_against_c": ratios,
+        "imports": heap,
+        "at_work": at_work,
+        "installed": sizes,
+    }
+
+
+def p256_cycles(say: Console) -> Figures:
+    """All of ECDSA's, in one go."""
+    found: Figures = {}
+    for name in [name for name in names() if name.startswith("p256")]:
+        say.print(f"bench/{name}.py ...", style="dim")
+        found |= run(name)
+    return found
 
 
 def show(figures: Figures, say: Console) -> None:
@@ -111,17 +134,22 @@ def show(figures: Figures, say: Console) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Measure the agent on the emulated RP2040.")
-    parser.add_argument("names", nargs="*", help="only these scripts of bench/; the result is not kept")
+    parser.add_argument("names", nargs="*", help="only these scripts of bench/, or p256-all; the result is not kept")
+    parser.add_argument("--heap", action="store_true", help="the heap alone: the cycles are those that are recorded")
     parser.add_argument("--record", action="store_true", help="write docs/footprint.md and the figures that tests hold")
     options = parser.parse_args()
-    say = Console()
+    say = Console(width=max(140, Console().width))
     for name in options.names:
-        show(run(name), say)
+        if name == "p256-all":
+            say.print(p256_ratios.table(p256_cycles(say)))
+        else:
+            show(run(name), say)
     if not options.names:
-        result = measure(say)
+        result = measure(say, footprint.recorded()["cycles"] if options.heap else cycles(say))
         RESULT.parent.mkdir(parents=True, exist_ok=True)
         RESULT.write_text(json.dumps(result, indent=1) + "\n")
         show(footprint.flat(result), say)
+        say.print(p256_ratios.table(result["cycles"]))
         say.print(f"written to {RESULT.relative_to(ROOT)}")
         if options.record:
             footprint.record(result)

@@ -5,13 +5,12 @@ being downloaded; switched on again, it fetches what it has not got.
 """
 
 import asyncio
-import json
 import os
 import random
 from collections.abc import Mapping
 from pathlib import Path
 
-from srup_host import demo, provisioning
+from srup_host import demo, profiles, provisioning
 from srup_host.console import Failure, size
 from srup_host.fleet import Fleet
 from srup_host.virtual.lines import Listener
@@ -23,8 +22,7 @@ ROOT = Path(__file__).parents[2]
 NAME = "SRUP_RP2040"
 # With the agent frozen in. One without will do, too, as far as its heap goes; then the agent is copied into /lib.
 FIRMWARE = Path(os.environ.get("SRUP_CHIP_FIRMWARE", ROOT / "build" / "chip" / f"{NAME}-FROZEN" / "firmware.bin"))
-NETWORK = json.loads((ROOT / "boards" / NAME / "board.json").read_text())["network"]
-NTP = "pool.ntp.org"
+(NTP,) = profiles.NTP
 CUT_AFTER = 48_000  # bytes down the board's line: of the handshake, and of two thirds of the bundle
 
 
@@ -54,7 +52,6 @@ class RP2040Bench:
             fleet,
             directory.name,
             application=application,
-            settings={"network": NETWORK, "ntp": [NTP], "memory": {"drop_mqtt": True}},
             progress=_tell_copied,
         )
         board.power_cut()

@@ -14,6 +14,8 @@ KINDS = ("littlefs", "frozen")
 PARTS = {
     "RESIDENT": "Always in memory",
     "ROAD": "While a frame is dealt with, or an update under way",
+    "P256": "Beside it to verify and to sign",
+    "HANDS": "Beside it to obey, where memory is short in turn with those",
     "UPDATE": "Only for what needs it: an update, a sealed bundle, new settings",
 }
 STATES = {

@@ -25,7 +25,7 @@ def checksum(data: bytes) -> int:
 
 
 class Gateway:
-    """Answers the board's IPv4 packets. Loses nothing, and sends nothing by itself.
+    """Answers the board's IPv4 packets. Loses nothing (that is the Weather's), and sends nothing by itself.
 
     names: what DNS knows, lower case; every one is this gateway. clock: seconds since 1970, for NTP. send: takes a packet.
     """
@@ -50,6 +50,10 @@ class Gateway:
     def close(self) -> None:
         """The board is gone, or has started again: its connections end here."""
         self._tcp.close()
+
+    def rebind(self) -> None:
+        """Forget all connections, in silence."""
+        self._tcp.rebind()
 
     def receive(self, packet: bytes) -> None:
         """One packet from the board. Raises segment.Malformed; fragments are among what is refused so."""

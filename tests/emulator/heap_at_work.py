@@ -4,7 +4,6 @@ The application of the board says so itself, after each `agent.poll()` and a col
 itself is not seen so; but with `held` the application holds some of the heap, in pieces, and all has to work in what is left.
 """
 
-import json
 import random
 import tempfile
 from pathlib import Path
@@ -13,9 +12,7 @@ from typing import Any
 from srup_host import provisioning
 from tests.emulator.online import OnlineBoard
 from tests.flow.world import World
-from tests.unit.on_micropython import ROOT
 
-PROFILE = json.loads((ROOT / "boards/SRUP_RP2040/board.json").read_text())
 PIECE = 1024  # bytes, of what the application holds
 DATA = random.Random(3).randbytes(8_000)  # does not get smaller by being compressed
 PATIENCE = 600.0  # seconds
@@ -56,8 +53,9 @@ class PicoWorld(World):
     def make_board(self, application: Path | None, settings: dict[str, Any]) -> OnlineBoard:
         board = OnlineBoard(self.folder / "board", self._firmware, {"localhost"})
         with board.start():
-            given = {"network": PROFILE["network"], "memory": {"drop_mqtt": True}} | settings
-            provisioning.provision(board.port, self.fleet, "kitchen", application=application, settings=given)
+            provisioning.provision(
+                board.port, self.fleet, "kitchen", application=application, settings={"ntp": []} | settings
+            )
         return board
 
 

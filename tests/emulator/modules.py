@@ -18,16 +18,20 @@ RESIDENT = [
 
 
 def order() -> dict[str, list[str]]:
-    """RESIDENT: always in memory. ROAD: while a frame is dealt with, or an update under way. UPDATE: only while it is fetched and
-    unpacked."""
+    """RESIDENT: always in memory. ROAD: while a frame is dealt with, or an update under way. P256 and HANDS: beside it, by turns.
+    UPDATE: only while it is fetched and unpacked."""
     resident = _with_needs(RESIDENT)
-    road = _with_needs([f"srup.{name}" for name in _late()])
+    (road,), (p256, hands) = (
+        [_with_needs([f"srup.{name}" for name in stage]) for stage in _late(module)] for module in ("agent", "road")
+    )
     rest = [name for name in _all() if not name.startswith("srup.port") and name != "srup_boot.boot"]
     update = _with_needs(rest)
     return {
         "RESIDENT": resident,
         "ROAD": [name for name in road if name not in resident],
-        "UPDATE": [name for name in update if name not in resident + road],
+        "P256": [name for name in p256 if name not in resident + road],
+        "HANDS": [name for name in hands if name not in resident + road],
+        "UPDATE": [name for name in update if name not in resident + road + p256 + hands],
     }
 
 
@@ -37,11 +41,12 @@ def _all() -> list[str]:
     ]
 
 
-def _late() -> list[str]:
-    """What the agent names as late."""
-    tree = ast.parse((FIRMWARE / "srup/agent.py").read_text())
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Late"]
-    return [str(ast.literal_eval(argument)) for call in calls for argument in call.args]
+def _late(module: str) -> list[list[str]]:
+    """What it names as late, a list for each Late."""
+    tree = ast.parse((FIRMWARE / f"srup/{module}.py").read_text())
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    late = [call for call in calls if getattr(call.func, "attr", "") == "Late"]
+    return [[str(ast.literal_eval(argument)) for argument in call.args] for call in late]
 
 
 def _with_needs(names: list[str]) -> list[str]:

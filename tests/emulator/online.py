@@ -13,7 +13,7 @@ import socket
 import time
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from srup_host.virtual.lines import Console, Listener
 from tests.emulator.board import Board
@@ -25,7 +25,7 @@ _POWER_CUT = "--- power cut ---"
 
 class OnlineBoard(Console):
     """Off until `start`. directory: where its flash is. names: what it can look up; each is this machine, where the board
-    reaches the ports that listen on loopback. clock: seconds since 1970, for who asks by NTP.
+    reaches the ports that listen on loopback. clock: seconds since 1970, for who asks by NTP. network: as for ppp.Link.
 
     Leaving a `with` block cuts its power.
     """
@@ -36,11 +36,12 @@ class OnlineBoard(Console):
         firmware: str | os.PathLike[str],
         names: Collection[str],
         clock: Callable[[], float] = time.time,
+        **network: Any,
     ):
         super().__init__()
         directory.mkdir(exist_ok=True)
         self.board = Board(firmware, directory / "flash", uart=directory / "uart", told=self._hear)
-        self._network = {"names": names, "clock": clock}
+        self._network = {"names": names, "clock": clock} | network
         self._listener: Listener | None = None
         self._line = b""  # of the console, so far
         self._cables = contextlib.ExitStack()

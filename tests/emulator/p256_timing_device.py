@@ -11,9 +11,9 @@ from hashlib import sha256
 import machine
 import micropython
 
+from srup import p256
 from srup import p256_comb as comb
 from srup import p256_kernel as kernel
-from srup import p256_table
 
 ALL_ONES = (1 << 255) - 1
 NONCES = [1 << 255, (1 << 200) + 1, comb.N - 2, comb.N // 2, ALL_ONES & ~(ALL_ONES << 128), ALL_ONES]
@@ -45,19 +45,20 @@ def cycles(call, *arguments):
 def walk(nonce):
     """All positions but the first, after which the total is not infinity any more. Native code alone."""
     kernel.digits(nonce, comb.N, of_g.teeth, of_g.parts, of_g.digits)
-    kernel.load(1, of_g.digits[0], of_g.table, comb.w)
+    kernel.load(1, of_g.digits[0], table, comb.w)
     kernel.load(3, 0, comb.ONE, comb.w)
-    steps = comb._formula("position", 2, 0, 0)
+    steps = comb._formula("position", 2, 0)
     if viper:
-        return cycles(kernel.walk, steps, 15, comb.w, (of_g.table, of_g.digits, 2), comb._NOTHING)
-    thumb._place(thumb._digits, of_g.table, of_g.digits, 2)
+        return cycles(kernel.walk, steps, 15, comb.w, (table, of_g.digits, 2), comb._NOTHING)
+    thumb._place(thumb._digits, table, of_g.digits, 2)
     return cycles(thumb._run, steps, comb.w, 15, thumb._digits)
 
 
 def division(number):
     if viper:
-        octets = (number | comb.N << 272).to_bytes(68, "little")
-        return cycles(numbers.start, numbers._state, octets, 15439)
+        state = bytearray(400)
+        octets = number.to_bytes(34, "little") + comb.N.to_bytes(34, "little")
+        return cycles(numbers.start, state, octets, 15439)
     limbs, negative_inverse, _ = thumb._MODULI[comb.N]
     taken = []
     for _ in range(2):  # each has to begin with the number, instead of which comes the result
@@ -71,8 +72,9 @@ if viper:
     import p256_numbers as numbers
 else:
     import p256_thumb as thumb
-p256_table.keep("/tables", True)
-of_g = p256_table.of_g()
+p256.keep_tables("/tables", True)
+of_g = p256._comb(b"")
+table = of_g.take(0)[0]
 print("kernel", kernel.KERNEL)
 walk(1)  # the first makes what is kept
 print("walk", *[walk(nonce) for nonce in NONCES])

@@ -23,6 +23,7 @@ from tests.emulator import hdlc
 from tests.emulator.gateway import Gateway
 from tests.emulator.negotiation import Negotiation, ignore
 from tests.emulator.segment import Malformed
+from tests.emulator.weather import Weather
 
 IP, IPCP, LCP = 0x0021, 0x8021, 0xC021
 PROTOCOL_REJECT, ECHO, ECHO_REPLY, DISCARD = range(8, 12)  # LCP's own codes
@@ -33,11 +34,12 @@ MRU_DEFAULT, MRU_LEAST = 1500, 576
 
 
 class Lcp(Negotiation):
-    """The link itself. It asks for no control characters to be escaped."""
+    """The link itself. It asks for no control characters to be escaped. mru: the longest packet that the board may send."""
 
-    def __init__(self, send: Callable[[bytes], None]) -> None:
+    def __init__(self, send: Callable[[bytes], None], mru: int = MRU_DEFAULT) -> None:
         self._magic = random.randbytes(4)
-        super().__init__(send, {ACCM: bytes(4), MAGIC: self._magic})
+        asked = {MRU: mru.to_bytes(2)} if mru != MRU_DEFAULT else {}
+        super().__init__(send, asked | {ACCM: bytes(4), MAGIC: self._magic})
         self._handlers |= {PROTOCOL_REJECT: ignore, ECHO: self._echo, ECHO_REPLY: ignore, DISCARD: ignore}
 
     def judge(self, kind: int, data: bytes) -> bytes | None:
@@ -94,6 +96,7 @@ class Traffic:
 class Link:
     """One PPP link, and all that is behind it. It owns the stream, and closes it.
 
+    mru: as for Lcp · weather: what becomes of IP packets.
     names: those that DNS answers with the gateway's address, lower case. clock: seconds since 1970, for NTP. `up` is set
     while the board has its address. `await link.ended()` returns when the stream has ended: the board has lost its power.
     """
@@ -107,18 +110,22 @@ class Link:
         clock: Callable[[], float] = time.time,
         address: str = "10.64.0.1",
         board: str = "10.64.0.2",
+        mru: int = MRU_DEFAULT,
+        weather: Weather | None = None,
     ) -> None:
         self._reader, self._writer = reader, writer
         self.traffic = Traffic()
         self.up = asyncio.Event()
         self._frames = hdlc.Splitter()
-        self._lcp = Lcp(lambda packet: self._send(LCP, packet))
+        self._weather = weather or Weather()
+        self._lcp = Lcp(lambda packet: self._send(LCP, packet), mru)
         self._ipcp = Ipcp(lambda packet: self._send(IPCP, packet), address, board)
-        self._gateway = Gateway(address, board, names, clock, lambda packet: self._send(IP, packet))
+        self._gateway = Gateway(address, board, names, clock, self._send_ip)
         self._lcp.closed = self._ipcp.stop
         self._ipcp.opened, self._ipcp.closed = self._go_up, self._go_down
 
     async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
         self._task = asyncio.create_task(self._run())
         return self
 
@@ -170,7 +177,21 @@ class Link:
         elif not self._ipcp.open:
             raise Malformed("before IPCP")
         else:
+            self._weather.carry(packet, self._receive_ip)
+
+    def _receive_ip(self, packet: bytes) -> None:
+        try:
             self._gateway.receive(packet)
+        except Malformed:
+            self.traffic.dropped += 1
+
+    def _send_ip(self, packet: bytes) -> None:
+        self._weather.carry(packet, lambda carried: self._send(IP, carried))
+
+    def rebind(self) -> None:
+        """The NAT on the way has forgotten all connections: what the board says in them goes nowhere from now on, and nobody
+        tells it. From any thread."""
+        self._loop.call_soon_threadsafe(self._gateway.rebind)
 
     def _send(self, protocol: int, packet: bytes) -> None:
         if self._writer.is_closing():
@@ -203,7 +224,7 @@ def split(content: bytes) -> tuple[int, bytes]:
 def in_thread(line: socket.socket, **options: Any) -> Iterator[Link]:
     """A Link over a connected socket, served by a thread of its own, for a test that is not async.
 
-    Of the Link only `up.is_set()` and `traffic` are for use outside its thread.
+    Of the Link only `up.is_set()`, `traffic` and `rebind()` are for use outside its thread.
     """
     started: Future[tuple[Link, Callable[[], object]]] = Future()
 

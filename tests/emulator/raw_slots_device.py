@@ -4,8 +4,9 @@ import sys
 from binascii import hexlify
 from hashlib import sha256
 
-from srup import limits
+from srup import raw_image
 from srup.partition_slots import PartitionSlots
+from srup.raw_image import RawImage
 from srup_boot import record, start
 from srup_boot.slot import contents
 
@@ -45,9 +46,14 @@ print("slots", type(where).__name__, [region.size for region in where.regions])
 image = romfs(b"app.py", SOURCE)
 slots = PartitionSlots(ROOT, start.Choice(0, False, None, "", record.NONE), where)
 chunks = [memoryview(image)[at : at + 1000] for at in range(0, len(image), 1000)]
-pieces = len(list(slots._write(where.regions[1], chunks)))
+target = RawImage(where.regions[1], len(image))
+target.begin()
+for chunk in chunks:
+    for _ in target.write(chunk):
+        pass
 slots._write_header(where.regions[1], Opened(image))
-print("written", pieces == len(image) // limits.CHUNK > 1)
+buffer = memoryview(bytearray(1024))
+print("written", b"".join([bytes(part) for part in raw_image.chunks(where.regions[1], len(image), buffer)]) == image)
 state = record.load(ROOT)
 state.active = 1
 state.save(ROOT)

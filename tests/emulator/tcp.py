@@ -101,6 +101,11 @@ class Connection(asyncio.Protocol):
         self._end()
         self._forget()
 
+    def orphan(self) -> None:
+        """The board can't be reached by it any more, and the socket is not told."""
+        self._end()
+        self._forget()
+
     def _receive_reset(self, segment: Segment) -> None:
         """RFC 5961: only with the exact sequence number it counts; with another within the window it is asked about."""
         distance = ahead(segment.sequence, self._expected)
@@ -235,6 +240,8 @@ class Endpoint:
         self._connections: dict[tuple[int, int], Connection] = {}
         self._connecting: set[asyncio.Task[None]] = set()
         self.limit = MSS
+        self._orphans: list[Connection] = []
+        self._silent = False  # about what belongs to no connection
 
     def receive(self, data: bytes) -> None:
         """A segment from the board, its checksum verified. Raises Malformed."""
@@ -245,15 +252,24 @@ class Endpoint:
             connection.receive(segment)
         elif opens:
             self._open(segment)
-        elif not segment.flags & RST:
+        elif not (segment.flags & RST or self._silent):
             self._refuse(segment)
 
     def close(self) -> None:
         """Drop every connection: the board is gone, and need not be told."""
         for task in self._connecting:
             task.cancel()
-        for connection in list(self._connections.values()):
+        for connection in [*self._connections.values(), *self._orphans]:
             connection.abort()
+        self._orphans.clear()
+
+    def rebind(self) -> None:
+        """As a NAT that has lost its table: nothing of the connections that there were arrives any more, and no RST tells either
+        side. New ones are made."""
+        self._silent = True
+        for connection in list(self._connections.values()):
+            connection.orphan()
+            self._orphans.append(connection)
 
     def _open(self, syn: Segment) -> None:
         def forget() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.nightly
+pytestmark = [pytest.mark.nightly, pytest.mark.timeout(700)]
 
 STORY = [
     "its key made on the board",
@@ -29,12 +29,13 @@ STORY = [
 ]
 
 
-@pytest.fixture
-def demo(frozen_firmware, tmp_path):
-    """The demo, started; afterwards its temporary directory is empty, and no process has a file of it open."""
+@pytest.fixture(params=["frozen", "littlefs"])
+def demo(request, firmware, frozen_firmware, tmp_path):
+    """The demo, started, with the agent there; afterwards its temporary directory is empty, and no process has a file of it open."""
+    chosen = frozen_firmware if request.param == "frozen" else firmware
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.emulator.demo"],
-        env=os.environ | {"TMPDIR": str(tmp_path), "SRUP_CHIP_FIRMWARE": str(frozen_firmware)},
+        env=os.environ | {"TMPDIR": str(tmp_path), "SRUP_CHIP_FIRMWARE": str(chosen)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -53,7 +54,7 @@ def target(link):
 
 
 def test_the_whole_loop(demo):
-    out, err = demo.communicate(timeout=280)
+    out, err = demo.communicate(timeout=600)
     assert (demo.returncode, err) == (0, ""), out
     assert re.search(".*?".join(map(re.escape, STORY)), out, re.DOTALL), out
     assert int(re.search(r"206, .*resumed: bytes=(\d+)-", out)[1]) >= 16_384

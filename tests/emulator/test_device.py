@@ -27,13 +27,22 @@ SLOW = "minutes: the disk that it runs on is Python there"
 
 # What does not run on the chip; "*" is the rest of the module.
 NOT: dict[str, dict[str, str]] = {
+    "test_actions": {"*": MEMORY},
     "test_agent": {"*": MEMORY},
     "test_backings": {"*": SLOW},
     "test_boot": {"test_a_fault_in_choosing_is_recovery": BOOT, "test_a_torn_copy_is_ignored": SLOW},
     "test_delta": {"*": MEMORY},
+    "test_group_answers": {"*": MEMORY},
+    "test_groups": {"*": MEMORY},
+    "test_health": {"*": MEMORY},
+    "test_inventory": {"*": MEMORY},
+    "test_joining": {"*": MEMORY},
+    "test_keys_changed": {"*": MEMORY},
+    "test_low_power": {"*": MEMORY},
     "test_p256": {"*": SLOW},
     "test_p256_comb": {"*": NATIVE},
     "test_p256_field": {"*": NATIVE},
+    "test_pairs": {"*": MEMORY},
     "test_port": {"test_the_hosts_clock_is_true": HOST},
     "test_records": {"*": SLOW},
     "test_road": {"*": MEMORY},
@@ -41,8 +50,10 @@ NOT: dict[str, dict[str, str]] = {
     "test_settings": {"test_a_flipped_bit_in_the_settings_is_noticed": SLOW},
     "test_slots": {"*": MEMORY},
     "test_store": {"*": SLOW},
+    "test_straight": {"*": MEMORY},
     "test_transport": {"test_a_message_longer_than_any_frame_is_dropped_a_piece_at_a_time": HEAP},
     "test_trust": {"*": SLOW},
+    "test_ways": {"*": MEMORY},
     "test_wire": {"test_lengths_are_big_endian_and_two_bytes": HEAP},
 }
 # Of a module that is left out, these run all the same.
@@ -92,14 +103,21 @@ def left_out(module: str) -> dict[str, str]:
     return {name: why for name, why in found.items() if why and name not in samples and not (ALL and why == SLOW)}
 
 
+def unit_files(*modules: str) -> dict[str, bytes]:
+    """Path on the board -> contents: these tests, or all, compiled, with their helpers and vectors."""
+    skipped = {"conftest", "on_micropython", "run_on_micropython"}
+    found = {path.stem for path in UNIT.glob("*.py")} - skipped
+    wanted = {name for name in found if not modules or name in modules or not name.startswith("test_")}
+    tests = {f"tests-lib/tests/unit/{name}.py": (UNIT / f"{name}.py").read_bytes() for name in wanted}
+    vectors = {f"tests-lib/tests/vectors/{path.name}": path.read_bytes() for path in ROOT.glob("tests/vectors/*.txt")}
+    return sources.compile_all(tests) | vectors
+
+
 @pytest.fixture(scope="session")
 def deployed(firmware: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A board's flash with /lib as it is after an installation, and the unit tests beside it."""
     folder = tmp_path_factory.mktemp("chip")
-    helpers = {path.stem for path in UNIT.glob("*.py")} - {"conftest", "on_micropython", "run_on_micropython"}
-    tests = {f"tests-lib/tests/unit/{name}.py": (UNIT / f"{name}.py").read_bytes() for name in helpers}
-    vectors = {f"tests-lib/tests/vectors/{path.name}": path.read_bytes() for path in ROOT.glob("tests/vectors/*.txt")}
-    for path, data in (installed_files() | sources.compile_all(tests) | vectors).items():
+    for path, data in (installed_files() | unit_files()).items():
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(data)

@@ -7,13 +7,14 @@ import time
 import pytest
 
 from srup import limits
+from srup_host import actions
 from tests.emulator.world import AHEAD, PicoWorld
 
 PATIENCE = 120.0  # seconds for an answer: other work of this machine counts, too
 
-# Tells the least heap that it has found free after a collection.
+# Tells the least heap that it has found free after a collection, and the least of the stack that nothing has touched.
 APP = """
-import asyncio, gc
+import asyncio, gc, machine
 
 def setup(agent):
     agent.on_self_test(lambda: {good})
@@ -21,7 +22,14 @@ def setup(agent):
 
 async def main(agent):
     least = gc.mem_alloc() + gc.mem_free()
+    stack = 0x20042000  # its end; it grows down from there
     while True:
+        low = 0x20040000
+        while low < stack and not machine.mem32[low]:
+            low += 4
+        if low < stack:
+            stack = low
+            print("free stack:", stack - 0x20040000)
         gc.collect()
         if gc.mem_free() < least:
             least = gc.mem_free()
@@ -76,6 +84,15 @@ def test_two_power_cuts_and_the_update_is_confirmed_all_the_same(world, record_p
     record_property("least_free_heap", min(free))
 
 
+def test_the_version_before_runs_again_on_command(world):
+    token = world.action(actions.REVERT)
+    world.expect(token, "ACTIVATE_TRIAL", PATIENCE)
+    confirm = world.data("confirm", token)
+    assert {world.answer(PATIENCE), world.answer(PATIENCE)} == {(token, "ACTIVATE_SUCCESS"), (confirm, "DATA_SUCCESS")}
+    assert world.inventory(PATIENCE)["version"] == "1.0"
+    assert not [line for line in world.board.lines() if "crashed" in line]
+
+
 def test_a_version_whose_self_test_fails_goes_back(world):
     running = world.inventory(PATIENCE)["version"]
     token = world.initiate(world.bundle({"app.py": BAD}, "3.0"))
@@ -89,3 +106,9 @@ def test_a_version_whose_self_test_fails_goes_back(world):
 def test_the_time_is_that_of_the_network(world):
     ahead = world.inventory(PATIENCE)["clock"] / 1000 - time.time()
     assert AHEAD - 60 < ahead < AHEAD + 60
+
+
+def test_all_of_it_leaves_some_of_the_stack(world):
+    """Of 8 KB, at whose end the heap begins: an application may call `poll` from a few calls deep."""
+    free = [int(line.split()[-1]) for line in world.board.lines() if line.startswith("free stack:")]
+    assert len(free) > 3 and min(free) >= 1000

@@ -26,6 +26,7 @@ class Authority:
         self.folder = folder
         self.key, self.certificate = ca.create("test")
         self.der = self.certificate.public_bytes(Encoding.DER)
+        self.shows: tuple[x509.Certificate, ...] = ()  # by its servers, behind their own
 
     def adopt(self, fleet: Fleet) -> None:
         """Be the authority of this fleet."""
@@ -40,7 +41,7 @@ class Authority:
     def _loaded(self, key: PrivateKey, certificate: x509.Certificate) -> ssl.SSLContext:
         pem = self.folder / "server.pem"
         private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        pem.write_bytes(private + certificate.public_bytes(Encoding.PEM))
+        pem.write_bytes(private + b"".join(each.public_bytes(Encoding.PEM) for each in (certificate, *self.shows)))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.maximum_version = ssl.TLSVersion.TLSv1_2
         context.load_cert_chain(pem)
@@ -101,6 +102,18 @@ class Peer:
             headers = dict(line.lower().split(": ", 1) for line in lines[1:] if ": " in line)
             self.requests.append(headers)
             self.answer(connection, lines[0].split()[1], headers)
+
+
+class Raw(Peer):
+    """Hands each connection to `converse(connection)` as it comes, before any TLS."""
+
+    def __init__(self, converse: Callable[[socket.socket], None]):
+        super().__init__(None, lambda *_: None)
+        self.converse = converse
+
+    def _converse(self, connection: socket.socket) -> None:
+        connection.settimeout(20)
+        self.converse(connection)
 
 
 def serving(data: bytes, cut_at: list[int] | None = None) -> Answer:

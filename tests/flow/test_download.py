@@ -97,6 +97,20 @@ def test_a_server_without_range_is_begun_again(fetch, authority, tmp_path) -> No
     assert (tmp_path / "file").read_bytes() == DATA
 
 
+def test_a_server_that_has_it_begin_again_and_again_is_given_up(fetch, authority) -> None:
+    """A byte of progress in between would have it go on for ever, and wear the flash out."""
+    turns = 0
+
+    def answer(connection, path, headers):
+        nonlocal turns
+        turns += 1
+        connection.sendall(head(416) if "range" in headers else head(200, f"Content-Length: {len(DATA)}") + DATA[:1])
+
+    with Peer(authority.context("localhost"), answer) as peer:
+        assert fetch(peer.port, attempts=3).startswith("UPDATE_FAIL_FILE")
+    assert turns == 8
+
+
 def test_another_file_than_was_signed_is_fail_digest(fetch, authority, tmp_path) -> None:
     with Peer(authority.context("localhost"), serving(DATA)) as peer:
         assert fetch(peer.port, DATA + b"!").startswith("UPDATE_FAIL_DIGEST")

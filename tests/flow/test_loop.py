@@ -18,7 +18,7 @@ from tests.flow.world import GOOD, World
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    with World(tmp_path) as made:
+    with World(tmp_path, flash_size=1200 * 1024) as made:  # a whole agent in the slot is more than a Pico holds twice
         yield made
 
 

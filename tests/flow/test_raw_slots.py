@@ -1,5 +1,8 @@
 """A board whose slots are raw flash: updates are ROMFS images, mounted where they lie, on MicroPython's own VfsRom."""
 
+import base64
+import hashlib
+import random
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,6 +73,58 @@ def test_bundles_of_files_are_refused_and_so_are_images_that_do_not_fit(world: W
     world.expect(world.initiate(world.bundle(GOOD, "2.0")), "UPDATE_FAIL_BOARD")
     world.expect(world.initiate(romfs(world, "2.0", SLOT)), "UPDATE_FAIL_SPACE")
     assert update(world, "1.0") == "ACTIVATE_SUCCESS"
+
+
+# Larger than the file system
+
+LARGE = 1024 * 1024
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Iterator[World]:
+    """Two raw slots of 1 MB, and a file system of 912 KB, in which the agent is. (A process has to hold the image that it mounts.)"""
+    with World(tmp_path, source=None, raw_slot=LARGE, heap="3M") as made:
+        made.board.start()
+        made.board.wait_for("connected")
+        yield made
+
+
+def noise(world: World, version: str, window: int) -> bytes:
+    """A bundle of 1,000 KB; if deflated, of which that leaves three quarters."""
+    data = base64.b64encode(random.Random(int(version[0])).randbytes(750_000))
+    image = images.romfs({"app.py": GOOD.replace("{version}", version).encode(), "noise": data})
+    key = world.fleet.private_key("release")
+    return bundle.pack(
+        {bundle.IMAGE: image}, key, name="kitchen", version=version, counter=1, kind="romfs", window=window
+    )
+
+
+@pytest.mark.parametrize("window", [0, 10], ids=["as it is", "deflated"])
+def test_an_image_larger_than_the_file_system_goes_straight_into_its_slot_and_on_after_a_power_cut(
+    large: World, window: int
+) -> None:
+    packed = noise(large, "1.0", window)
+    assert len(packed) > 750_000
+    large.board.power_cut()
+    large.board.start(cut=large.board.operations() + 1500)
+    assert drive(large, large.initiate(packed)) == "ACTIVATE_SUCCESS"
+    asked = [int((request.get("range") or "bytes=0-")[6:-1]) for request in large.peer.requests]
+    header = asked[1]  # where it ends, the first connection does
+    assert asked[0] == 0 and header < 2200
+    assert asked[2] == header if window else asked[2] > 200_000
+    large.board.power_cut()
+    large.start()
+    assert large.inventory()["version"] == "1.0"
+
+
+def test_a_large_image_that_is_another_one_than_was_named_is_no_slot(large: World) -> None:
+    packed = noise(large, "1.0", 0)
+    token = large.initiate(packed[:-1] + b"x", digest=hashlib.sha256(packed).digest())
+    large.expect(token, "UPDATE_FAIL_DIGEST")
+    assert large.inventory()["other"] is None
+    unsigned = bytearray(packed)
+    unsigned[20] ^= 1
+    large.expect(large.initiate(bytes(unsigned)), "UPDATE_FAIL_BUNDLE")
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ no rules of its own.
 import asyncio
 import contextlib
 import hashlib
-import json
 import os
 import queue
 import re
@@ -21,7 +20,7 @@ from typing import Any, Self
 import aiomqtt
 
 from srup import status, tokens, wire
-from srup_host import bundle, credentials, init, net, signing, sources
+from srup_host import bundle, credentials, init, inventory, net, signing, sources
 from srup_host.broker import Broker
 from srup_host.virtual import making
 from srup_host.virtual.running import VirtualBoard
@@ -217,7 +216,7 @@ class World:
             unverified = wire.decode(self.heard(f"srup/{self.device.uuid}/up", timeout))
             signing.verify_frame(self.device.key, unverified)
             if unverified.type == wire.DATA and unverified.elements["name"] == b"inventory":
-                return dict(json.loads(unverified.elements["value"]))
+                return inventory.read(unverified.elements["value"])
 
     def silence(self) -> None:
         """Nothing has come that was not asked for: the board answers an ID_REQUEST with its inventory, and nothing before it."""

@@ -1,7 +1,6 @@
 """`srup serve` in a thread, with fake devices on the broker: what a command under test finds running."""
 
 import asyncio
-import contextlib
 import ssl
 import threading
 
@@ -10,21 +9,24 @@ import aiomqtt
 from srup import wire
 from srup_host import init, net
 from srup_host.ledger import Ledger
-from srup_host.serve import listen, servers
+from srup_host.serve import listen, servers, working
+from srup_host.server.c2 import C2
+from srup_host.tasks import end
 
 
-def create_fleet(folder, **settings):
-    """A fleet on free ports of localhost, and the sockets that hold them: (fleet, MQTT's, HTTPS's)."""
-    mqtt, https = net.listen("localhost", 0), net.listen("localhost", 0)
+def create_fleet(folder, host="localhost", **settings):
+    """A fleet on free ports of this host, and the sockets that hold them: (fleet, MQTT's, HTTPS's)."""
+    address = "localhost" if host == "localhost" else ""
+    mqtt, https = net.listen(address, 0), net.listen(address, 0)
     ports = {"broker_port": net.port_of(mqtt), "https_port": net.port_of(https)}
-    return init.create(folder, "home", **ports, **settings), mqtt, https
+    return init.create(folder, "home", [host], **ports, **settings), mqtt, https
 
 
 class Backdrop:
-    """`with Backdrop(folder) as backdrop:`; then `backdrop.play(fake_device, behave)`."""
+    """`with Backdrop(folder) as backdrop:`, host: by which devices find it; then `backdrop.play(fake_device, behave)`."""
 
-    def __init__(self, folder):
-        self.fleet, self._mqtt, self._https = create_fleet(folder)
+    def __init__(self, folder, host="localhost"):
+        self.fleet, self._mqtt, self._https = create_fleet(folder, host)
         self.requests = []
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
@@ -68,10 +70,22 @@ class Backdrop:
             tasks = [asyncio.create_task(listen(self.fleet, Ledger(self.fleet), self.heard.append))]
             self._ready.set()
             await self._stop.wait()
-            for task in tasks + self._devices:
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+            await end(*tasks, *self._devices)
+
+
+class Whole(Backdrop):
+    """With its pages, its API, its roll-outs, and polls over HTTPS: all that `srup serve` runs."""
+
+    async def _serve(self):
+        self._stop, self.heard, c2 = asyncio.Event(), [], C2(self.fleet)
+        async with (
+            servers(self.fleet, self._mqtt, self._https, seen=self.requests.append, c2=c2),
+            working(c2, lambda event, by: self.heard.append(event), "localhost"),
+        ):
+            self._ready.set()
+            await self._stop.wait()
+            await end(*self._devices)
+        c2.close()
 
 
 def device_client(fleet, fake, **options):

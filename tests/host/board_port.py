@@ -152,6 +152,7 @@ print("a week later", port.network_up())
 hw.reset = Machine.reset  # in a process it would be the process's own end
 if PORT == "rp2":
     start = time.ticks
+    port._network = None  # another board, which has no Wi-Fi
     port.network_start([], {"uart": 1, "tx": 4, "rx": 5, "baudrate": 115200, "rxbuf": 4096})
     ppp = Network.ppp
 

@@ -1,23 +1,26 @@
 """A device for tests of the server's side: it signs what a test tells it, with the device package's own codec."""
 
-import json
 import os
 
-from srup import tokens, wire
+from srup import inventory, tokens, wire
 from srup_host import credentials, keyfiles, signing
 
 NOW = 1_800_000_000_000  # ms since 1970
 
 
 class FakeDevice:
-    """Enrolled in `fleet` under `name`."""
+    """Enrolled in `fleet` under `name`. sealing_key: its public ECDH key, if it has made one · identity: a UUID chosen before."""
 
-    def __init__(self, fleet, name="kitchen"):
+    def __init__(self, fleet, name="kitchen", sealing_key=b"", identity=None):
         self.key = keyfiles.generate()
-        self.device = fleet.add_device(name, "UNIX", signing.public_bytes(self.key), provisioned=NOW)
+        public = signing.public_bytes(self.key)
+        self.device = fleet.add_device(
+            name, "UNIX", public, identity=identity, provisioned=NOW, sealing_key=sealing_key
+        )
         self.password = credentials.issue(fleet, self.device.uuid)
         self.uuid = self.device.uuid
         self._last = tokens.ZERO
+        self.nonce = os.urandom(16)
 
     def token(self, ms=NOW):
         self._last = tokens.mint(ms, self._last, os.urandom(8))
@@ -32,6 +35,8 @@ class FakeDevice:
 
     def inventory(self, manifest=None, latest=(), trial=False, token=None):
         """manifest: of what runs · latest: {token: status}."""
-        told = {key: (manifest or {}).get(key) for key in ("name", "version", "tree")} | {"trial": trial}
-        told["latest"] = {known.hex(): status for known, status in dict(latest).items()}
-        return self.data("inventory", json.dumps(told).encode(), token)
+        told = {"slot": "a" if manifest else "none", "trial": int(trial), "nonce": inventory.text(self.nonce)}
+        if manifest:
+            told["a"] = [manifest["name"], manifest["version"], 1, inventory.tree(manifest.get("tree", "00" * 32))]
+        told["latest"] = {inventory.text(known): status for known, status in dict(latest).items()}
+        return self.data("inventory", inventory.packed(told), token)

@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 
 from srup_host.cli import main
+from tests.host import spilled
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ def run(*arguments, stdin=b""):
         code = stop.code or 0
     finally:
         sys.stdin = before
+    secrets = spilled.found_in(out.getvalue().decode(errors="replace") + err.getvalue())
+    assert not secrets, f"srup {arguments[0]} says {secrets}"
     return Result(code, out.getvalue(), err.getvalue())
 
 

@@ -8,6 +8,7 @@ import io
 import json
 import lzma
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -19,6 +20,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+
+from srup_host import profiles
 
 ROOT = Path(__file__).parents[2]
 BOARD = ROOT / "boards/SRUP_RP2040"
@@ -65,6 +68,57 @@ def test_littlefs_is_mounted_where_the_map_has_it():
     (start,) = [node.value for node in nodes if isinstance(node, ast.keyword) and node.arg == "start"]
     start = eval(compile(ast.Expression(start), "_boot.py", "eval"))
     assert start == FLASH["littlefs"]["start"] - FLASH["slot_a"]["start"]
+
+
+# The maps of stock firmware, held against MicroPython's source
+
+
+@pytest.fixture(scope="module")
+def ports():
+    """MicroPython's ports/, from which our firmware was built."""
+    found = sorted((ROOT / ".cache").glob("micropython-source.*/ports"))
+    if not found:
+        assert not os.environ.get("CI"), "make firmware fetches it"
+        pytest.skip(
+            "MICROPYTHON'S SOURCE IS NOT HERE: the profiles of stock boards were NOT compared; make firmware fetches it"
+        )
+    return found[-1]
+
+
+@pytest.mark.parametrize(
+    ("board", "csv", "size"),
+    [
+        ("ESP32_GENERIC", "partitions-4MiB.csv", 4),
+        ("ESP32_GENERIC-OTA", "partitions-4MiB-ota.csv", 4),
+        ("ESP32_GENERIC_C3", "partitions-4MiB.csv", 4),
+        ("ESP32_GENERIC_S3", "partitions-8MiB.csv", 8),
+    ],
+)
+def test_an_esp32_has_the_partitions_of_its_firmware(ports, board, csv, size):
+    profile = profiles.load(board)
+    lines = [line.split("#")[0].split(",") for line in (ports / "esp32" / csv).read_text().splitlines()]
+    table = [
+        (name.strip(), int(start, 16), int(length, 16))
+        for name, _, _, start, length, *_ in filter(lambda x: len(x) > 4, lines)
+    ]
+    ours = {"littlefs": "vfs"}
+    parts = [(ours.get(name, name), part.start, part.size) for name, part in profile.parts.items()]
+    assert parts[2:] == table and profile.flash_size == size << 20
+    config = ports / "esp32/boards" / board.partition("-")[0]
+    settings = "".join(path.read_text() for path in [config.parent / "sdkconfig.base", *config.glob("sdkconfig.*")])
+    assert f'FILENAME="{csv}"' in settings
+    about = json.loads((config / "board.json").read_text())
+    assert profile.esptool == {"chip": about["mcu"], "offset": int(about["deploy_options"]["flash_offset"], 0)}
+
+
+@pytest.mark.parametrize("board", ["RPI_PICO_W", "RPI_PICO2_W"])
+def test_a_pico_has_the_storage_of_its_firmware(ports, board):
+    profile = profiles.load(board)
+    source = (ports / "rp2/boards" / board / "mpconfigboard.h").read_text()
+    formula = re.search(r"FLASH_STORAGE_BYTES\s+\((.+)\)", source)[1]
+    storage = eval(formula, {"PICO_FLASH_SIZE_BYTES": profile.flash_size})
+    littlefs = profile.parts["littlefs"]
+    assert (littlefs.start, littlefs.size) == (profile.flash_size - storage, storage)
 
 
 # The firmware
@@ -138,7 +192,7 @@ def test_firmware_that_has_outgrown_its_part_of_the_flash_is_refused(tool, tmp_p
     monkeypatch.chdir(ROOT)
     board = builder.Board("SRUP_RP2040", None)
     (tmp_path / "firmware.bin").write_bytes(bytes(FLASH["firmware"]["size"] + 1))
-    with pytest.raises(builder.Failed, match="its part of the flash 720,896"):
+    with pytest.raises(builder.Failed, match="its part of the flash 770,048"):
         builder.facts(board, tmp_path, tmp_path, tmp_path)
 
 

@@ -253,6 +253,16 @@ async def test_the_state_of_others_is_nobodys_business(world, broker):
     assert (await device.message())[:2] == (world.c2, b"frame")
 
 
+@on(*BOTH)
+async def test_who_has_not_acknowledged_what_is_retained_is_heard(world, broker):
+    """amqtt itself waits for the acknowledgement before it reads on: a server that subscribed twice never got its second SUBACK."""
+    await (await world.device()).publish(world.state, b"online", retain=True)
+    server = await world.server()
+    await server.subscribe("srup/+/state")
+    assert await server.subscribe("srup/+/up") == 1
+    await server.publish(world.c2, b"frame")
+
+
 # Who may do what
 
 

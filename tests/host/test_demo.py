@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from srup_host.console import Failure
@@ -92,6 +93,16 @@ def test_what_is_kept_is_a_fleet_and_a_board(demo, tmp_path):
     again = demo("--keep", str(tmp_path / "kept"))
     _, err = again.communicate(timeout=60)
     assert again.returncode == 1 and len(err.splitlines()) == 1
+
+
+def test_it_stays_for_a_look_at_the_dashboard_until_ctrl_c(demo):
+    process = demo("--stay")
+    link = next(line.strip() for line in process.stdout if "/invitation/" in line)
+    assert "Make an account" in httpx2.get(link, verify=False).text
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    assert out.splitlines()[-1] == "CONFIRMED thermometer 1.0 -> 2.0"
 
 
 @pytest.mark.parametrize("program", ["/nowhere/micropython", shutil.which("false")])

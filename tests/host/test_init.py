@@ -243,6 +243,9 @@ def test_bad_options(tmp_path, arguments):
         ('namespace = "', 'namespace = "x', "namespace"),
         ("[tls]", "[tls", "line"),
         ("[tls]", "[other]\n[tls]", "other"),
+        ("[policy]", '[policy]\nREBOOT = "maybe"', "the policy for REBOOT is one of"),
+        ("[policy]", '[policy]\nREBOTT = "refuse"', "there is no action REBOTT"),
+        ("[policy]", "[[policy]]", "[policy]"),
     ],
 )
 def test_what_is_wrong_in_the_settings_is_named(fleet, find, replace, says):
@@ -344,3 +347,13 @@ def test_groups_are_name_based_in_the_fleets_namespace(fleet, tmp_path):
     assert fleet.group("upstairs") == uuid.uuid5(fleet.namespace, "upstairs")
     assert fleet.group("upstairs").version == 5
     assert init.create(tmp_path / "other", "garden").group("upstairs") != fleet.group("upstairs")
+
+
+def test_a_certificate_that_is_soon_over_is_told_half_a_year_before(tmp_path):
+    fleet = init.create(tmp_path / "fleet", "home")
+    both, now = [fleet.ca, fleet.server], datetime.datetime.now(datetime.UTC)
+    assert ca.expiring(both) == []
+    late = now + 2 * ca.YEAR - datetime.timedelta(days=179)
+    assert [line.split()[0] for line in ca.expiring(both, late)] == [str(fleet.server)]
+    assert "is not valid any more" in ca.expiring(both, now + 3 * ca.YEAR)[0]
+    assert [line.split()[0] for line in ca.expiring([fleet.ca], now + 19.6 * ca.YEAR)] == [str(fleet.ca)]

@@ -132,7 +132,7 @@ def test_other_devices_and_questions_do_not_wait(ledger, fleet, kitchen):
 def test_two_processes_can_not_both_send(fleet, ledger, kitchen):
     """The database itself refuses a second unanswered command."""
     initiate(ledger, kitchen)
-    with pytest.raises(IntegrityError), ledger._exclusive() as session:
+    with pytest.raises(IntegrityError), ledger.together() as session:
         session.add(Sent(device=kitchen.uuid, token=bytes(16), type=wire.ACTION, frame=b"", at=NOW, unanswered=True))
     other = Ledger(fleet, Clock())
     with pytest.raises(Failure, match="not answered"):
@@ -179,12 +179,15 @@ def test_activate_needs_something_staged(ledger, kitchen):
         ledger.activate(kitchen.device)
 
 
-def test_activate_with_another_command_key_than_the_initiate_is_not_sent(ledger, fleet, kitchen, clock):
+def test_activate_with_another_command_key_than_the_initiate_is_not_sent(ledger, fleet, kitchen):
     staged(ledger, kitchen)
-    path = fleet.directory / "keys" / "command.pem"
-    path.write_bytes(keyfiles.private_pem(keyfiles.generate()))
+    other, stem = keyfiles.generate(), fleet.directory / "keys" / "command"
+    stem.with_suffix(".pem").write_bytes(keyfiles.private_pem(other))
+    with pytest.raises(Failure, match="is not the fleet's command key"):
+        ledger.activate(kitchen.device)
+    stem.with_suffix(".pub.pem").write_bytes(keyfiles.public_pem(other))
     with pytest.raises(Failure, match="another command key"):
-        Ledger(fleet, clock).activate(kitchen.device)
+        ledger.activate(kitchen.device)
 
 
 def test_a_trial_asks_to_be_confirmed_and_the_confirm_names_it(ledger, kitchen):
@@ -387,7 +390,7 @@ def test_what_a_device_said_is_kept_as_received(ledger, kitchen):
     sent = staged(ledger, kitchen)
     inventory = kitchen.inventory(OLD)
     ledger.received(kitchen.uuid, inventory)
-    with ledger._exclusive() as session:
+    with ledger.together() as session:
         kept = [(one.verdict, one.frame) for one in session.scalars(select(Evidence).order_by(Evidence.id))]
     assert kept == [("answer", kitchen_frame(kitchen, sent, 0)), ("inventory", inventory)]
     assert json.loads(json.dumps(ledger.inventory(kitchen.device))) == ledger.inventory(kitchen.device)

@@ -12,6 +12,7 @@ import pytest
 
 from srup_host import delta
 from tests.flow.brokers import free_port
+from tests.host.serial_board import SerialBoard
 from tests.unit.on_micropython import ROOT
 
 README = (ROOT / "README.md").read_text("utf-8")
@@ -36,7 +37,7 @@ def shell(tmp_path: Path):
         if line.startswith("export "):
             environment.update([line.removeprefix("export ").split("=", 1)])
             return ""
-        if line == "srup init fleet":  # the usual ports may be taken here
+        if line.startswith("srup init fleet"):  # the usual ports may be taken here
             line += f" --broker-port {free_port()} --https-port {free_port()}"
         if line.endswith("&"):
             log = (tmp_path / f"log{len(running)}").open("wb")
@@ -59,7 +60,7 @@ def shell(tmp_path: Path):
 
 
 def test_the_walk_without_hardware_and_the_signing(shell) -> None:
-    walk, small, signing = (block for block in _blocks("sh") if "srup " in block)
+    walk, small, signing, grouping, changing, ordering, *_ = (block for block in _blocks("sh") if "srup " in block)
     said = [shell(line) for line in _lines(walk)]
     assert "2.0" in said[-1]
     if delta.detools:  # it takes a C compiler
@@ -68,6 +69,31 @@ def test_the_walk_without_hardware_and_the_signing(shell) -> None:
     said = [shell(line) for line in _lines(signing)]
     assert '"type":"INITIATE"' in said[1]
     assert "signature holds" in said[2]
+    said = [shell(line) for line in _lines(grouping)]
+    assert "1 of 1 devices know" in said[0] and "kitchen" in said[1]
+    said = [shell(line) for line in _lines(changing)]
+    assert "done, on 1 devices" in said[0] and "is not being changed" in said[1]
+    said = [shell(line) for line in _lines(ordering)]
+    assert '"passed": true' in said[1] and "ACTION_SUCCESS" in said[-1]
+
+
+def test_from_the_box_to_the_fleet(shell, tmp_path) -> None:
+    """The board is MicroPython at a pseudo-terminal, and both are on this machine."""
+    *_, fleet, provision = (block for block in _blocks("sh") if "srup " in block)
+    (tmp_path / "kettle").mkdir()
+    (tmp_path / "kettle/app.py").write_text("def setup(agent):\n    agent.on_self_test(lambda: True)\n")
+    (tmp_path / "passwords").write_text("correct horse\n")
+    shell("export SRUP_WIFI_PASSWORD_FILE=passwords")  # nobody is here to be asked
+    init, serve = _lines(fleet)
+    shell(init.replace("192.168.1.10", "localhost"))
+    shell(f"{serve} &")
+    with SerialBoard(tmp_path / "board") as board:
+        listing, *steps = [line.replace("/dev/ttyACM0", board.port) for line in _lines(provision)]
+        shell(f"{listing} --json")
+        said = [shell(line) for line in steps]
+    assert "enter it as UNIX-" in said[0]
+    assert "kitchen is in the fleet, says hello, and runs kettle 1.0" in said[1]
+    assert "all is as it should be" in said[2]
 
 
 def test_every_make_target_that_it_names_is_one() -> None:

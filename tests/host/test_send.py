@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from srup import p256, sealed, status, wire
-from srup_host import bundle, init, signing
+from srup_host import bundle, init, offers, signing
 from srup_host.ledger import Ledger
 from tests.host.backdrop import Backdrop
 from tests.host.fake_device import FakeDevice
@@ -161,6 +161,24 @@ def test_a_device_that_runs_something_else_gets_the_full_bundle_at_once(backdrop
     assert fetched(device) == [""]
 
 
+def test_the_delta_to_the_data_that_an_application_has_is_found_by_the_data_s_own_tree(backdrop, tmp_path):
+    pytest.importorskip("detools")
+    key, table = backdrop.fleet.private_key("release"), bytes(range(256)) * 30
+    packed = {"name": "table", "counter": 0, "kind": "data"}
+    old, new, delta = (tmp_path / name for name in ("old.srup", "table.srup", "table.from-1.srup"))
+    old.write_bytes(bundle.pack({"t": table}, key, version="1", **packed))
+    new.write_bytes(bundle.pack({"t": table + b"more"}, key, version="2", **packed))
+    base = bundle.read(old)
+    delta.write_bytes(bundle.pack({"t": table + b"more"}, key, version="2", base=base, **packed))
+    for inventory, first in (
+        ({"tree": "ab" * 32, "data": ["table", "1", base.manifest["tree"]]}, delta),
+        ({"tree": base.manifest["tree"], "data": ["table", "0", "ab" * 32]}, new),
+        ({"tree": base.manifest["tree"]}, new),
+        ({}, new),
+    ):
+        assert offers.choose(new, inventory)[0].path == first
+
+
 def test_no_second_try_for_what_has_nothing_to_do_with_the_delta(backdrop, kitchen, tmp_path, versions):
     device = says_it_runs(backdrop, kitchen, versions[0])
     device.says["INITIATE"], device.folder = [status.UPDATE_FAIL_SERVER], backdrop.fleet.directory
@@ -272,7 +290,7 @@ def test_the_inventory_of_id_request(backdrop, kitchen, packed):
     result = srup("send", "id-request", "kitchen", "--json").json
     assert result["outcome"] == "DONE" and result["inventory"]["version"] == "2.0"
     assert [event["what"] for event in result["events"]] == ["ID_REQUEST", "inventory"]
-    assert 'version  "2.0"' in srup("send", "id-request", "kitchen").text
+    assert "thermometer 2.0 in slot a" in srup("send", "id-request", "kitchen").text
 
 
 def test_json_has_the_whole_story(backdrop, kitchen, packed):
@@ -332,7 +350,7 @@ def test_forged_answers_are_shown_and_do_not_count(backdrop, kitchen, packed):
 
 
 def test_commands_that_another_key_must_sign_are_not_sent(backdrop, kitchen):
-    assert "srup sign action" in failed("send", "action", "kitchen", "turn-off")
+    assert "--request" in failed("send", "action", "kitchen", "turn-off")
     assert "srup sign data" in failed("send", "data", "kitchen", "keys", "x")
     assert Ledger(backdrop.fleet).last_command(kitchen.device) is None
 

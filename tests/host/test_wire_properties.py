@@ -1,5 +1,7 @@
 """The codec against whatever hypothesis comes up with, and against the paper's authors' own signatures."""
 
+import base64
+import json
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from srup import wire
+from srup import wire, wire_json
 from srup.errors import Malformed
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "paper.txt"
@@ -64,3 +66,40 @@ def test_the_authors_library_signs_the_bytes_that_we_say_are_signed(name):
     assert isinstance(key, rsa.RSAPublicKey)
     found = wire.decode(bytes.fromhex(vectors[name]))
     key.verify(found.signature, b"".join(found.signed_parts()), padding.PKCS1v15(), hashes.SHA256())
+
+
+def as_json(kind, elements, signature):
+    """By Python's own json and base64."""
+    fields = {"version": 1, "type": kind, "signature": signature, **elements}
+    for name, value in fields.items():
+        if isinstance(value, bytes):
+            text = value.decode() if name == "url" else base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+            fields[name] = text
+    return fields
+
+
+@given(frames(), st.text(max_size=60), st.sampled_from([None, 1, 4]), st.booleans())
+def test_json_by_another_writer_is_the_same_frame(frame, url, indent, ascii_only):
+    kind, elements, signature = frame
+    if "url" in elements:
+        elements["url"] = url.encode()
+    frame = wire.seal(wire.preimage(kind, elements), signature)
+    fields = as_json(kind, elements, signature)
+    assert json.loads(wire_json.encode(frame)) == fields
+    if all(ord(sign) < 0x10000 for sign in url) or not ascii_only:
+        assert wire_json.decode(json.dumps(fields, indent=indent, ensure_ascii=ascii_only).encode()) == frame
+
+
+@given(frames(), st.data())
+def test_json_with_a_byte_changed_is_another_frame_or_none(frame, data):
+    kind, elements, signature = frame
+    if "url" in elements:
+        elements["url"] = b"https://c2.example/app.srup"
+    frame = wire.seal(wire.preimage(kind, elements), signature)
+    text = bytearray(wire_json.encode(frame).encode())
+    at = data.draw(st.integers(0, len(text) - 1))
+    text[at] = data.draw(st.integers(0, 255).filter(lambda byte: byte != text[at]))
+    try:
+        assert wire_json.decode(text) != frame
+    except Malformed:
+        pass

@@ -4,6 +4,7 @@ kind          of bundle that it takes
 blocks        of flash behind those of the file system
 configure()   its slots.json, or None
 first(...)    the first version into slot 0, confirmed, on a board being made
+release_in(folder)  whose files these are, likewise
 running(...)  the version that is in the chosen slot: what of it is there is exactly that of a release, or it is "mixed"
 power_on()    what happens before any code of ours runs · power_off()
 says(version) what an inventory may call it
@@ -16,6 +17,7 @@ import vfs
 
 from srup import keys, port
 from srup.firmware_slots import FirmwareSlots
+from srup.pair_slots import PairSlots
 from srup.partition_slots import PartitionSlots
 from srup.slots import FileSlots
 from srup.store import Store
@@ -24,6 +26,7 @@ from tests.power_cut.flash import BLOCK, PAGE, Region
 from tests.unit.fake_esp32 import Chip, partition_class
 
 _OWN = (".index", ".signature", ".manifest")
+_FOLDER = 0x4000  # as os.ilistdir has it
 _RAW = 3  # blocks of a raw slot: two of an image, one of its header
 
 
@@ -53,7 +56,7 @@ class Files:
 
     def first(self, bundle, number=0):
         state = record.load(self.root)
-        slots = self._backing(start.Choice(number - 1 if number else record.NONE, False, state, "", record.NONE))
+        slots = self._backing(start.Choice(number - 1 if number else record.NONE, False, False, "", record.NONE))
         with open(slots.incoming, "wb") as file:
             file.write(bundle)
         for _ in slots.stage(keys.Keys(Store(self.root + "/state.log"), self.root + "/device.key"), "UNIX", port.mpy()):
@@ -69,7 +72,10 @@ class Files:
         return FileSlots(self.root, choice)
 
     def running(self, choice):
-        found = _tree(slot.slot_path(self.root, choice.slot))
+        return self.release_in(slot.slot_path(self.root, choice.slot))
+
+    def release_in(self, folder):
+        found = _tree(folder)
         return _only([version for version, files in self.files.items() if files == found])
 
     def says(self, version):
@@ -153,7 +159,7 @@ class Firmwares(Regions):
     def application(self, choice):
         names = {"__name__": "app"}
         source = self.images[self.running(choice)][24:-32]
-        exec(str(source, "utf-8"), names)  # noqa: S102 - what is frozen into this firmware
+        exec(str(source, "utf-8"), names)
         return _Module(names)
 
 
@@ -171,7 +177,49 @@ class _Module:
         self.setup = names["setup"]
 
 
-BACKINGS = {"files": Files, "regions": Regions, "firmwares": Firmwares}
+class Pairs(Firmwares):
+    """The same with the application in a folder beside its firmware. Each update is a set, and both halves are of one version."""
+
+    kind = "set"
+
+    def configure(self):
+        return {"files": True}
+
+    def power_on(self, flash):
+        super().power_on(flash)
+        self._number = self._chip.running
+
+    def _backing(self, choice):
+        return PairSlots(self.root, choice, slot.contents(self.root))
+
+    def first(self, bundle, number=0):
+        """By the device's own code, from beside another firmware; where there is none, one that is only there for that."""
+        other, head = self.region(1 - number), bytearray(1)
+        other.readblocks(0, head, 0)
+        if head[0] == 0xFF:
+            other.writeblocks(0, _SOME_FIRMWARE, 0)
+        self._chip.running = 1 - number
+        Files.first(self, bundle, number)
+        self._chip.set_boot(number)
+        self._chip.boot()
+        self._chip.mark_valid()
+        if head[0] == 0xFF:
+            other.ioctl(6, 0)
+
+    def running(self, choice):
+        """Of both halves the same, or it is "mixed"."""
+        found = {super().running(choice), Files.running(self, choice)}
+        return found.pop() if len(found) == 1 and choice.slot == self._chip.running else "mixed"
+
+    def says(self, version):
+        return (version,)
+
+    def application(self, choice):
+        return Files.application(self, choice)
+
+
+_SOME_FIRMWARE = b"\xe9\x01" + bytes(21) + b"\x01" + bytes(PAGE - 24)
+BACKINGS = {"files": Files, "regions": Regions, "firmwares": Firmwares, "pairs": Pairs}
 
 
 def _only(versions):
@@ -188,9 +236,9 @@ def _umount(path):
 def _tree(folder, below=""):
     """{path: contents} of the application's files."""
     found = {}
-    for name in os.listdir(folder):
+    for name, kind, *_ in os.ilistdir(folder):
         path = folder + "/" + name
-        if slot.is_folder(path):
+        if kind == _FOLDER:
             found.update(_tree(path, below + name + "/"))
         elif below or name not in _OWN:
             with open(path, "rb") as file:

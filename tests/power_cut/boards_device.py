@@ -27,7 +27,10 @@ class P256:
     def keep_tables(self, *_):
         pass
 
-    def table(self, public_key):
+    def keeps_tables(self):
+        return False
+
+    def table(self, public_key, make=True):
         return None
 
     def is_low_s(self, signature):
@@ -87,7 +90,7 @@ def run(works):
         time.sleep_ms(20)
         if world.moved != before:
             tell()
-        busy = works._road and works._road.updater.working()
+        busy = works._road and works._road.working()
         idle = 0 if busy or world.moved != before or not world.server.finished else idle + 1
     print("QUIET", str(world.server.inventory, "utf-8"))
 

@@ -7,19 +7,26 @@ replayed  the replay memory went back, or a command was carried out twice
 """
 
 import json
+from binascii import a2b_base64
 
-from srup import status, wire
+from srup import keys, status, wire
+from srup.store import Store
 from srup_boot.record import NONE
-from tests.power_cut.machine import Board, Brick
-from tests.power_cut.scenarios import SCENARIOS
-from tests.power_cut.server import Server
+from tests.power_cut.known import Story
+from tests.power_cut.machine import ROOT, Board, Brick
+from tests.power_cut.scenarios import OUTCAST, SCENARIOS
+from tests.power_cut.server import Server, named
 
 KINDS = ("bricks", "mixed", "lost", "replayed")
 
 RECOVERING = ("empty", "crashing")  # starts in which there is nothing that could run
+UNRECORDED = (status.TOKEN_STALE, status.TOKEN_AHEAD, status.TOKEN_EXPIRED)  # of frames refused in step 4
 REFUSALS = (status.ACTION_FAIL, status.ACTION_REFUSED, status.DATA_UNKNOWN)
 
+# As of the device's store
 _HIGHEST = b"T"
+_FLOOR = b"F"
+_KEY = b"K"
 
 
 class Violation(BaseException):
@@ -36,26 +43,36 @@ class Checks:
 
     def __init__(self, name, backing, bundles):
         start, self.script, self._end, *settings = SCENARIOS[name]
-        self._settings = settings[0] if settings else {}
+        self._settings = dict(settings[0]) if settings else {}
+        self._files = self._settings.pop("files", None)  # that the application has in the end
+        self._keys = self._settings.pop("keys", None)  # that are trusted in the end
         self._may_run_nothing = start in RECOVERING
         self._backing = backing
         self._bundles = bundles
         self._highest = {}  # what the boot before had in its replay memory
         self._version = None  # what runs
         self._config = None  # with which settings
+        self._has = None  # which files the application has
+        self._trusts = None  # which keys: {entry of the store: key}
 
     def server(self, saved=None):
         return Server(self.script, self._bundles, saved)
 
-    def run(self, image, server, cuts, record=None):
-        """Power on, and left alone until it is quiet; `cuts`: how often the power has gone. Raises Violation."""
+    def run(self, image, server, cuts, record=None, known=None):
+        """Power on, and left alone until it is quiet; `cuts`: how often the power has gone. Raises Violation.
+
+        known: Known, by which the end of it may be left out
+        """
         self._highest = {}
-        board = Board(self._backing, image, server, self._watch, record)
+        story = Story(known, lambda: (cuts, sorted(self._highest.items())))
+        board = Board(self._backing, image, server, self._watch, record, starting=story.starting)
         try:
             board.run()
         except Brick as error:
             raise Violation("bricks", str(error))
-        self._in_the_end(server, cuts)
+        if not story.is_known():
+            self._in_the_end(server, cuts)
+        story.ended(server)
         return board
 
     def _watch(self, board, choice, agent):
@@ -64,6 +81,16 @@ class Checks:
             raise Violation("bricks", "it is in recovery: " + choice.note)
         self._check_memory(board.server, agent)
         self._config = agent.config
+        if self._files:
+            folder = agent.files()
+            self._has = folder and self._backing.release_in(folder)
+            if self._has == "mixed":
+                raise Violation("mixed", "the application's files are of no release")
+        if self._keys:
+            store = agent._road.store if agent._road else Store(ROOT + "/state.log")
+            self._trusts = dict(store.items(_KEY))
+            if len({entry[1] for entry in self._trusts}) < len(keys.ROLES):
+                raise Violation("bricks", "a role without a key")
 
     def _running(self, choice):
         """The version that is in the chosen slot, None in recovery. Raises Violation where that is no release."""
@@ -85,7 +112,10 @@ class Checks:
             if frame[1] != wire.ACTIVATE and token > most:
                 raise Violation("replayed", "an acknowledged token is above the highest on record")
         for entry, value in self._highest.items():
-            if now.get(entry, b"") < value:
+            floor = (
+                agent._road.store.get(_FLOOR + entry[1:9]) or b""
+            )  # which is what there was, where the key is removed
+            if max(now.get(entry, b""), floor) < value:
                 raise Violation("replayed", "the highest token has gone back")
         self._highest = now
 
@@ -97,16 +127,31 @@ class Checks:
         if not server.finished:
             raise Violation("bricks", f"never ends up with {self._end}: the server still waits for {server.goal!r}")
         inventory = json.loads(server.inventory)
-        if (
-            self._version != self._end
-            or inventory["version"] not in self._backing.says(self._end)
-            or inventory["trial"]
-        ):
-            said = (self._version, inventory["version"], self._end)
+        says = inventory.get(inventory["slot"], (None, None))[1]
+        if self._version != self._end or says not in self._backing.says(self._end) or inventory["trial"]:
+            said = (self._version, says, self._end)
             raise Violation("bricks", "it ends with {}, and says {}, instead of {}".format(*said))
+        self._check_asked(server, inventory["latest"])
+        if self._has != self._files:
+            raise Violation("bricks", f"it ends with the files of {self._has!r} instead of {self._files!r}")
+        if self._keys and sorted(self._trusts.values()) != sorted([named(name).public for name in self._keys]):
+            raise Violation("bricks", "it ends with other keys than " + ", ".join(self._keys))
+        if OUTCAST in server.clicks:
+            raise Violation("replayed", "a key that is trusted no more was obeyed")
         for name, value in self._settings.items():
             if getattr(self._config, name) != value:
                 raise Violation("bricks", f"it ends with {getattr(self._config, name)!r} as {name}")
+
+    def _check_asked(self, server, latest):
+        """What it says when it is asked is what it has answered, of the latest transaction at least."""
+        said = {_octets(token): value for token, value in latest.items()}
+        for token, value in said.items():
+            answers = server.answers.get(token, (value,))
+            if answers[-1] != value:
+                raise Violation("lost", f"it has answered {answers!r}, and when it is asked it says {value}")
+        done = [token for token in server.answers if server.answers[token][-1] not in UNRECORDED]
+        if done and max(done) not in said:
+            raise Violation("lost", "when it is asked it says nothing of its latest transaction")
 
     def _check_outcome(self, server, frame, cuts):
         token = frame.elements["token"]
@@ -135,6 +180,11 @@ class Checks:
             raise Violation("replayed", f"carried out {clicks} times")
         if success in answers and not clicks:
             raise Violation("lost", "answered as done, and it was not")
+
+
+def _octets(text):
+    """Of base64url without padding."""
+    return a2b_base64(text.replace("-", "+").replace("_", "/") + "==")
 
 
 def _begins_a_trial(frame):

@@ -74,8 +74,48 @@ CONTROLS = (
             ),
             (
                 "srup/store.py",
-                '            os.rename(path + ".new", path)\n            for _, loose',
-                "            for _, loose",
+                '            os.rename(path + ".new", path)\n            if self._heal:',
+                "            if self._heal:",
+            ),
+        ),
+    ),
+    Control(
+        "a record's file used again before it has gone to the log",
+        ("commands", "update"),
+        (
+            (
+                "srup/store.py",
+                (
+                    "            if self._heal or (self._sequence % _LOOSE == 0 and self._changed and not self._to_log()):\n"
+                    "                self._compact()\n"
+                ),
+                (
+                    "            full = self._sequence % _LOOSE == 0 and self._changed\n"
+                    "            if self._heal:\n                self._compact()\n"
+                ),
+            ),
+            (
+                "srup/store.py",
+                '"wb", _record(self._sequence + 1, payload))\n',
+                (
+                    '"wb", _record(self._sequence + 1, payload))\n'
+                    "            if full and self._changed:\n                self._to_log()\n"
+                ),
+            ),
+        ),
+    ),
+    Control(
+        "a key added after that has been answered",
+        ("command-key",),
+        (
+            (
+                "srup/road.py",
+                "        changes.update(command.done())\n        changes.update(reply.answer(command.token, answer))\n",
+                (
+                    "        late, changes = changes, command.done()\n"
+                    "        changes.update(reply.answer(command.token, answer))\n"
+                    "        self.store.put(changes)\n        changes = late\n"
+                ),
             ),
         ),
     ),
@@ -86,11 +126,11 @@ CONTROLS = (
             ("srup_boot/start.py", "        state.boots_left -= 1\n", "        pass\n"),
             (
                 "srup/updater.py",
-                "                self._told_trial = True\n",
+                "            if up:\n                self.event(update.UNHEALTHY",
                 (
-                    "                self._told_trial = True\n"
+                    "            if up:\n"
                     "                state = self._slots.record()\n                state.boots_left -= 1\n"
-                    "                self._slots._save(state)\n"
+                    "                self._slots._save(state)\n                self.event(update.UNHEALTHY"
                 ),
             ),
         ),
@@ -107,11 +147,11 @@ CONTROLS = (
             _TRUSTING,
             (
                 "srup/slots.py",
-                "        yield from empty(folder)\n        file.seek(opened.body_at)\n",
+                "        yield from empty(folder)\n        file.seek(at)\n",
                 (
                     "        yield from empty(folder)\n"
                     '        yield from unpacker.write(folder + "/.manifest", opened.manifest_bytes)\n'
-                    "        file.seek(opened.body_at)\n"
+                    "        file.seek(at)\n"
                 ),
             ),
         ),
@@ -120,14 +160,33 @@ CONTROLS = (
         "a raw slot's header written first, and trusted when the download is taken up, and at boot",
         ("update",),
         (
-            _TRUSTING,
             ("srup_boot/start.py", "        slots.verify(slot)\n", ""),
             (
-                "srup/partition_slots.py",
-                "        yield from self._write(region, chunks)  # 7",
-                "        self._write_header(region, opened)\n        yield from self._write(region, chunks)  # 7",
+                "srup/straight.py",
+                "            self._body.begins = opened.body_at\n",
+                "            self._body.begins, self._early = opened.body_at, opened\n",
             ),
-            ("srup/partition_slots.py", "            self._write_header(region, opened)  # 8", "            pass  # 8"),
+            (
+                "srup/straight.py",
+                "            self._body.begin()\n        os.rename",
+                (
+                    "            self._body.begin()\n            self._slots._write_header(self._slots.region(), self._early)\n"
+                    "        os.rename"
+                ),
+            ),
+            (
+                "srup/updater.py",
+                "        yield from download.run()\n",
+                "        if not self._slots.manifest(self._slots.other()):\n            yield from download.run()\n",
+            ),
+            (
+                "srup/partition_slots.py",
+                (
+                    "        yield from self._check_image(unpacker, region, size, tree)\n"
+                    "        self._write_header(region, opened)\n"
+                ),
+                "        yield\n",
+            ),
         ),
         ("regions", "firmwares"),
     ),
@@ -159,14 +218,12 @@ CONTROLS = (
                     "        return self._command"
                 ),
             ),
-            ("srup/road.py", "        self._transport.acknowledge()\n        if command:\n", "        if command:\n"),
             (
                 "srup/road.py",
-                "            self._obey(self.commands.obey, command)\n",
+                "            yield self._do, self.govern if governs else hands.commands.obey, command\n",
                 (
-                    "            self._obey(self.commands.obey, command)\n"
+                    "            yield self._do, self.govern if governs else hands.commands.obey, command\n"
                     '            self.store.put({key: value for key, value in self.replay.late.items() if key[:1] != b"X"})\n'
-                    "        self._transport.acknowledge()\n"
                 ),
             ),
         ),
@@ -177,10 +234,10 @@ CONTROLS = (
         (
             (
                 "srup/road.py",
-                "        command = None\n        try:\n",
-                "        command = None\n        self._transport.acknowledge()\n        try:\n",
+                "            self._command = self._admitted(payload)\n",
+                "            self._transport.acknowledge()\n            self._command = self._admitted(payload)\n",
             ),
-            ("srup/road.py", "        self._transport.acknowledge()\n        if command:\n", "        if command:\n"),
+            ("srup/road.py", "        self._transport.acknowledge()\n        return True\n", "        return True\n"),
         ),
     ),
     Control(
@@ -249,5 +306,17 @@ CONTROLS = (
                 "        self.active = self.fallback\n        if self.trial != NONE and self.fallback == self.trial:\n",
             ),
         ),
+    ),
+    Control(
+        "the application that the boot record names, whichever firmware the bootloader has started",
+        ("update",),
+        (
+            (
+                "srup_boot/firmware.py",
+                "        super().enter(slot, trial)\n        self.folders",
+                "        if trial:\n            super().enter(slot, trial)\n        self.folders",
+            ),
+        ),
+        ("pairs",),
     ),
 )

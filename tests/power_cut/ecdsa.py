@@ -1,7 +1,8 @@
 """ECDSA for the campaign: the verdicts of the device's own `p256`, each found once and then remembered. Runs on MicroPython.
 
 A campaign verifies the same few hundred frames millions of times. What is remembered is what p256 said of exactly this key,
-digest and signature; what the board signs, it signs with a stand-in (a hash). `REAL` cuts are run with neither.
+digest and signature; what the board signs, it signs with a stand-in (a hash). Where `real` is set there is neither. p256 has its
+kernel, and no tables in the board's flash: they would be another scenario.
 """
 
 from hashlib import sha256
@@ -14,7 +15,7 @@ BOARD = Key("board")
 
 _verify, _sign = p256.verify, p256.sign
 _verdicts = {}  # (key, digest, signature): did it raise BadSignature?
-_frames = {}  # digest of the signed bytes: frame
+_frames = {}  # (private key, digest of the signed bytes): frame
 real = False
 
 
@@ -22,9 +23,9 @@ def frame(key, kind, elements):
     """A signed frame; the same one for the same elements."""
     signed = wire.preimage(kind, elements)
     digest = sha256(signed).digest()
-    made = _frames.get(digest)
+    made = _frames.get((key.private, digest))
     if made is None:
-        made = _frames[digest] = wire.seal(signed, _sign(key.private, digest))
+        made = _frames[key.private, digest] = wire.seal(signed, _sign(key.private, digest))
     return made
 
 
@@ -60,5 +61,6 @@ def _signed(private_key, digest, random=None):
     return _sign(private_key, digest, random) if real else _stand_in(digest)
 
 
+p256.keep_tables, p256.table = (lambda *_: None), (lambda *_: None)
 p256.verify = _remembered
 p256.sign = _signed

@@ -15,7 +15,13 @@ import micropython
 
 BLOCK = 4096
 PAGE = 256
+PAGES = BLOCK // PAGE
 EIO = 5
+
+# What has become of a page of the image that a flash began with
+UNTOUCHED = 0
+READ = 1  # or programmed, which does not undo what is there
+ERASED_UNREAD = 2
 
 _ERASED_PAGE = b"\xff" * PAGE
 ERASED = b"\xff" * BLOCK
@@ -27,29 +33,33 @@ class Flash:
     after so many reads of the block, bit `bit` of it is cleared (read disturb)."""
 
     def __init__(self, image, record=None, dies_at=0, disturb=None):
+        self.began = image
+        self.pages = bytearray(PAGES * len(image))  # UNTOUCHED ...
         self._blocks = list(image)
         self._mine = bytearray(len(self._blocks))  # blocks that are copies
         self._record = record
         self._dies_at = dies_at
         self._disturb = disturb
+        self._state = bytearray(1)  # not 0: dead
         self.operations = 0
-        self.dead = False
+        if not disturb:
+            self.readblocks = _reader(self._state, self._blocks, self.pages)
+
+    @property
+    def dead(self):
+        return self._state[0] != 0
 
     def image(self):
         """What is in it now. The flash itself is dead from here on: a new boot has a new one."""
-        self.dead = True
+        self._state[0] = 1
         return self._blocks
 
     # the block device
 
-    @micropython.native
     def readblocks(self, block, buffer, offset=0):
-        if self.dead:
-            return -EIO
-        if self._disturb:
-            self._wear_by_reading(block)
-        _copy(buffer, self._blocks[block], offset, len(buffer))
-        return 0
+        """With read disturb; without it, `_reader` takes the place of this."""
+        self._wear_by_reading(block)
+        return _reader(self._state, self._blocks, self.pages)(block, buffer, offset)
 
     def writeblocks(self, block, data, offset=None):
         """Program; without an offset, erase first."""
@@ -80,12 +90,16 @@ class Flash:
     def _program(self, block, offset, data):
         if not self._begin(block, offset, data):
             return -EIO
+        page = block * PAGES + offset // PAGE
+        self.pages[page] = self.pages[page] or READ
         program(self._own(block), offset, data)
         return 0
 
     def _erase(self, block):
         if not self._begin(block, 0, None):
             return -EIO
+        for page in range(block * PAGES, (block + 1) * PAGES):
+            self.pages[page] = self.pages[page] or ERASED_UNREAD
         self._blocks[block] = ERASED
         self._mine[block] = 0
         return 0
@@ -96,7 +110,7 @@ class Flash:
         if self._record:
             self._record(block, offset, data)
         self.operations += 1
-        self.dead = self.operations == self._dies_at
+        self._state[0] = self.operations == self._dies_at
         return not self.dead
 
     def _own(self, block):
@@ -106,16 +120,34 @@ class Flash:
         return self._blocks[block]
 
     def _wear_by_reading(self, block):
-        victim, reads, bit = self._disturb
+        victim, reads, bit = self._disturb or (None, 0, 0)
         if block == victim:
             self._disturb = (victim, reads - 1, bit) if reads > 1 else None
             if reads <= 1:
                 self._own(block)[bit >> 3] &= ~(1 << (bit & 7))
 
 
+def _reader(state, blocks, pages):
+    """`readblocks` of a Flash. littlefs reads some twenty thousand times in a board's life, 32 bytes and more at a time, as it
+    follows its lists at every step: nothing is looked up here that need not be."""
+    copy = _copy
+
+    @micropython.native
+    def readblocks(block, buffer, offset=0):
+        if state[0]:
+            return -EIO
+        copy(buffer, blocks[block], offset, len(buffer), pages, block << 4)
+        return 0
+
+    return readblocks
+
+
 @micropython.viper
-def _copy(target: ptr8, source: ptr8, at: int, count: int):  # noqa: F821 - viper's types
-    """Most of the campaign's time goes into reads of 32 bytes and more: littlefs follows its lists at every step."""
+def _copy(target: ptr8, source: ptr8, at: int, count: int, pages: ptr8, first: int):  # noqa: F821 - viper's types
+    """Bytes of a block; and its pages, from number `first` on, are READ if they were UNTOUCHED."""
+    for page in range(first + (at >> 8), first + (at + count - 1 >> 8) + 1):
+        if pages[page] == 0:
+            pages[page] = 1
     to = ptr32(target)  # noqa: F821
     words = ptr32(uint(source) + at)  # noqa: F821
     for i in range(count >> 2):
@@ -131,6 +163,8 @@ class Region:
         self._flash = flash
         self._first = first
         self._count = count
+        if not first:
+            self.readblocks = flash.readblocks
 
     def readblocks(self, block, buffer, offset=0):
         return self._flash.readblocks(self._first + block, buffer, offset)

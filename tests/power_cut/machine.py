@@ -5,8 +5,8 @@ the machine stand a clock that jumps ahead when nobody has anything to do, and i
 the transport, `Link` the connection of a download. What the application drives is a relay, which clicks.
 
 A boot ends by a reset (Python's, or the deadline's that is armed) or is quiet: nothing happens any more, and nothing would.
-Each has a new Flash, mount, Agent and application. Modules stay loaded, which saves most of the time; that none of them keeps
-anything from one boot to the next is tested (tests/power_cut/fresh.py).
+Each has a new Flash, mount, Agent and application. Modules stay loaded, all of them, which saves most of the time; that none
+of them keeps anything from one boot to the next is tested (tests/power_cut/fresh.py).
 """
 
 import sys
@@ -17,11 +17,12 @@ from srup import agent, download, late, limits, port
 from srup_boot import hw, start
 from tests.power_cut import network
 from tests.power_cut.flash import Flash, Region
+from tests.power_cut.known import LONGEST
 
 MOUNT = "/flash"
 ROOT = MOUNT + "/srup-data"
 BLOCKS = 64  # of the file system
-LONGEST = 40  # boots until it is quiet; more are a loop
+BUSIEST = 5000  # rounds of a boot; a few hundred are many
 IDLE_JUMP = 20_000  # milliseconds
 IDLE_MOST = 90  # jumps without a step forward: what is not done by then is never done
 
@@ -44,13 +45,15 @@ class Brick(Exception):
 class Board:
     """The flash and the world it is in: `run` until it is quiet. backing: of backings.py · watch: called at each boot with
     (board, choice, agent), once the agent has its state from flash, and again when it is quiet.
-    record: called before each flash operation with (board, block, offset, data) · dies_at: as for Flash, over all boots"""
+    record: called before each flash operation with (board, block, offset, data) · dies_at: as for Flash, over all boots ·
+    starting: called with the board before each boot; True ends the story there"""
 
-    def __init__(self, backing, image, server, watch=lambda *_: None, record=None, dies_at=0):
+    def __init__(self, backing, image, server, watch=lambda *_: None, record=None, dies_at=0, starting=lambda _: False):
         self.backing = backing
         self.server = server
         self._record = record and (lambda block, offset, data: record(self, block, offset, data))
         self._watch = watch
+        self._starting = starting
         self._dies_at = dies_at
         self.flash = Flash(image, self._record, dies_at)
         self.boots = 0
@@ -63,8 +66,10 @@ class Board:
     def run(self):
         """Boot it until it is quiet. Raises Brick; PowerCut."""
         network.board = self
-        while self._boot():
+        while not self._starting(self) and self._boot():
             self.operations += self.flash.operations
+            if self._dies_at and self.operations >= self._dies_at:
+                raise PowerCut()  # at the last operation before it started again
             self.flash = Flash(self.flash.image(), self._record, self._dies_at - self.operations)
 
     def _boot(self):
@@ -123,14 +128,17 @@ class Board:
         self._loop(works)
 
     def _loop(self, works):
-        idle = 0
+        idle = rounds = 0
         while idle < (IDLE_MOST if not self.server.finished else 4):
             before = (self.moved, self.flash.operations)
             works.poll()
             self.alive()
+            rounds += 1
+            if rounds > BUSIEST:
+                raise Brick("busy for ever")
             self.server.now += 1
             road = works._road
-            if (road and road.updater.working()) or before != (self.moved, self.flash.operations):
+            if (road and road.working()) or before != (self.moved, self.flash.operations):
                 idle = 0
             else:
                 idle += 1
@@ -207,6 +215,11 @@ class Relay:
         network.board.server.click(number)
         return True
 
+    def take(self, version):
+        """The application is told of new files: of no effect in the world, which it may be told of again."""
+        network.board.alive()
+        return True
+
     def reset(self):
         raise Reset()
 
@@ -232,7 +245,7 @@ def install():
     port.BOARD = "UNIX"
     limits.CHUNK = limits.SYNC = 512  # for the files are small: as many pieces as of larger ones
     download.Link = network.Link
-    agent.Late, late.let_go_of_p256 = Resident, lambda: None
+    late.Late, late.short, late.meet = Resident, lambda: False, lambda *_: None
     agent.print = lambda *_: None  # its console
     sys.modules["relay"] = Relay()
 

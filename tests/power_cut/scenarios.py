@@ -1,6 +1,7 @@
 """What the campaign cuts: each scenario is a board as it is at first, and what the server is then after. Runs on MicroPython.
 
-    SCENARIOS   name: (start, script, version that runs in the end[, settings that hold then])
+    SCENARIOS   name: (start, script, version that runs in the end[, settings that hold then; files: that the application has; keys:
+                names of those that are trusted])
     NOT         backing: scenarios that it has nothing to do with
 
 Each start is a method of Factory: a board as a factory or an earlier update leaves it, made by the device's own code, once.
@@ -8,20 +9,33 @@ Each start is a method of Factory: a board as a factory or an earlier update lea
 
 import json
 import os
+from hashlib import sha256
 
 import vfs
 
-from srup import keys, port, tokens
+from srup import keys, port, tokens, trust
 from srup.store import Store
 from srup_boot import record
 from srup_boot.start import Choice
 from tests.power_cut import ecdsa, machine
 from tests.power_cut.flash import BLOCK, ERASED, Flash, Region
 from tests.power_cut.machine import BLOCKS, ROOT, Board
-from tests.power_cut.server import AUTHORITY, COMMAND, HOST, RELEASE, Server
+from tests.power_cut.server import (
+    ADD,
+    AUTHORITY,
+    COMMAND,
+    HOST,
+    OF_AUTHORITY,
+    OF_COMMAND,
+    OF_RELEASE,
+    RELEASE,
+    REMOVE,
+    Server,
+)
 from tests.unit.server import NOON
 
 UUID = "6ba7b810-9dad-41d1-80b4-00c04fd430c8"
+OUTCAST = 99  # click that nobody is to make
 FLOOR = tokens.first_at(NOON - 86_400_000)
 DARK = 600_000  # milliseconds: three boots of a trial, and what the old version waits after them
 
@@ -50,6 +64,33 @@ SCENARIOS = {
     "crash-loop": ("crashing", (("update", "3.0"),), "3.0"),
     "crash-loop-with-fallback": ("tiring", (("update", "3.0"),), "3.0"),
     "flipped-log": ("flipped", (("action", 1), ("update", "2.0")), "2.0"),
+    "delta": ("updated", (("update", "2.1-delta"),), "2.1"),
+    "sealed": ("factory", (("update", "2.0-sealed"),), "2.0"),
+    "data": ("factory", (("update", "maps-1"), ("update", "maps-2")), "1.0", {"files": "maps-2"}),
+    "command-key": (
+        "factory",
+        (
+            ("keys", ADD, OF_COMMAND, "next"),
+            ("action", 1),
+            ("keys", REMOVE, OF_COMMAND, "command"),
+            ("outcast", OUTCAST, "command"),
+            ("data", 2),
+        ),
+        "1.0",
+        {"keys": ("next", "release", "authority")},
+    ),
+    "authority-key": (
+        "factory",
+        (("keys", ADD, OF_AUTHORITY, "heir"), ("keys", REMOVE, OF_AUTHORITY, "authority"), ("action", 1)),
+        "1.0",
+        {"keys": ("command", "release", "heir")},
+    ),
+    "release-key": (
+        "factory",
+        (("keys", ADD, OF_RELEASE, "next"), ("update", "2.0-next"), ("keys", REMOVE, OF_RELEASE, "release")),
+        "2.0",
+        {"keys": ("command", "next", "authority")},
+    ),
     "compaction": ("worn", (("action", 1), ("data", 2), ("action", 3)), "1.0"),
 }
 
@@ -59,6 +100,7 @@ NOT = {
     "regions": (),
     # There a firmware runs always; and what came by cable has no manifest, and so is nothing to go back to.
     "firmwares": ("recovery", "fallback", "crash-loop", "crash-loop-with-fallback", "revert"),
+    "pairs": ("delta",),  # a set has none
 }
 
 
@@ -116,7 +158,7 @@ class Factory:
     def _active_is_mixed(self, flash):
         self._up(flash)
         state = record.load(ROOT)
-        return self._backing.running(Choice(state.active, False, state, "", record.NONE)) == "mixed"
+        return self._backing.running(Choice(state.active, False, False, "", record.NONE)) == "mixed"
 
     def _crashing(self):
         """The confirmed version, and the only one, resets whenever it is started."""
@@ -142,10 +184,10 @@ class Factory:
         return self._taken_down(flash)
 
     def _worn(self):
-        """The state log is about to be compacted."""
+        """The state log is about to be compacted: the eight files are full, and so is the log."""
         flash = self._opened("factory")
         store = Store(ROOT + "/state.log")
-        while store._size < 8192 + 2 * store._live() - 300:
+        while store._sequence % 8 or store._size + 84 <= 8192 + 2 * store._live():
             store.put({b"Z": bytes(80)})
         return self._taken_down(flash)
 
@@ -191,9 +233,10 @@ def _provision(slots):
     if slots is not None:
         _write("slots.json", json.dumps(slots).encode())
     _write("device.key", ecdsa.BOARD.private)
+    _write("sealing.key", sha256(b"sealing").digest())
     store = Store(ROOT + "/state.log")
     for role, key in ((keys.COMMAND, COMMAND), (keys.RELEASE, RELEASE), (keys.AUTHORITY, AUTHORITY)):
-        keys.install(store, role, key.public, FLOOR)
+        trust.install(store, role, key.public, FLOOR)
 
 
 def _write(name, data):

@@ -17,6 +17,9 @@ from tests.unit.server import DEVICE, NOON, Key
 COMMAND = Key("command")
 RELEASE = Key("release")
 AUTHORITY = Key("authority")
+KEYS = {"command": COMMAND, "release": RELEASE, "authority": AUTHORITY}  # and others, as they are named
+ADD, REMOVE = 1, 2  # of DATA `keys` (protocol.md); and roles
+OF_COMMAND, OF_RELEASE, OF_AUTHORITY = 1, 2, 3
 HOST = "localhost:8443"
 TRIES = 8  # updates in a row that may fail before the server gives up
 
@@ -34,6 +37,13 @@ _STATE = (
     "now",
     "inventory",
 )
+
+
+def named(name):
+    """The key of this name."""
+    if name not in KEYS:
+        KEYS[name] = Key(name)
+    return KEYS[name]
 
 
 class Server:
@@ -92,6 +102,8 @@ class Server:
 
     def acknowledge(self):
         frame, self.queue = self.queue[0], self.queue[1:]
+        if self.goal[0] == "outcast":  # whose frames are dropped, as the broker may have them
+            return self._next()
         if frame not in self.accepted:
             self.accepted += (frame,)
         if frame[1] == wire.ACTIVATE and len(self.goal) > 2:
@@ -103,8 +115,16 @@ class Server:
         self.minted += 1
         return tokens.mint(NOON + self.minted, tokens.ZERO, bytes(8))
 
-    def send(self, kind, key=COMMAND, **elements):
+    def key(self, role, name):
+        """The one that signs now: the latest that a goal of the script has had added in this role; `name` before that."""
+        for goal in self.script[: max(0, self.step)]:
+            if goal[:3] == ("keys", ADD, role):
+                name = goal[3]
+        return named(name)
+
+    def send(self, kind, key=None, **elements):
         """Queue a signed frame with a new token (or the one given); the token."""
+        key = key or self.key(OF_COMMAND, "command")
         token = elements.setdefault("token", None) or self.mint()
         elements["token"] = token
         if kind != wire.ACTIVATE:
@@ -232,6 +252,20 @@ class Server:
     def _tell(self):
         self.token = self.send(wire.DATA, name=b"app.click", value=bytes((self.goal[1],)))
 
+    def _change_keys(self):
+        _, operation, role, name = self.goal
+        value = bytes((operation, role)) + named(name).public
+        self.token = self.send(wire.DATA, self.key(OF_AUTHORITY, "authority"), name=b"keys", value=value)
+
+    def _changed_keys(self, token, value):
+        if token == self.token and value == status.DATA_SUCCESS:
+            self._next()
+        elif token == self.token and self._once("failed"):
+            self._begin()
+
+    def _outcast(self):
+        self.send(wire.ACTION, named(self.goal[2]), action=0x80, parameters=bytes((self.goal[1],)))
+
     def _reboot(self):
         self.token = self.send(wire.ACTION, action=0x01, parameters=b"")
 
@@ -268,6 +302,11 @@ GOALS = {
     "action": (Server._act, Server._answered),  # number of the click that it makes
     "data": (Server._tell, Server._answered),  # the same as DATA
     "reboot": (Server._reboot, Server._answered),
+    "keys": (Server._change_keys, Server._changed_keys),  # ADD or REMOVE, role, the key's name
+    "outcast": (
+        Server._outcast,
+        Server._nothing,
+    ),  # number of the click that a key, of this name, is not to make any more
     "replay": (Server._replay, Server._nothing),
     "probe": (Server._probe, Server._probed),
     "rest": (Server._nothing, Server._nothing),

@@ -1,6 +1,7 @@
-"""What an update wears the flash, on a board as large as a Pico W's, with an application of 40 KB. MicroPython runs this: `wear.py
-RELEASES` prints {backing: {"update": ..., "second-update": ..., "action": ...}}, each with the pages programmed, the blocks
-erased, how often the worst block was, and {block: erases}; the last includes the question after it, which every story ends with."""
+"""What an update and a command wear the flash, on a board as large as a Pico W's, with an application of 40 KB. MicroPython runs
+this: `wear.py RELEASES` prints {backing: {"update": ..., "second-update": ..., "actions": ...}}, each with the pages programmed, the
+blocks erased, how often the worst block was, and {block: erases}; `actions` is of ACTIONS commands, one after the other. Each
+includes the question after it, which every story ends with."""
 
 import json
 import sys
@@ -8,6 +9,7 @@ import sys
 from srup import limits
 from tests.power_cut import machine, scenarios
 
+ACTIONS = 200
 REAL = limits.CHUNK, limits.SYNC
 machine.install()
 limits.CHUNK, limits.SYNC = REAL
@@ -18,27 +20,35 @@ from tests.power_cut import backings, cuts
 backings._RAW = 16  # blocks of a raw slot
 for backing in (backings.Regions, backings.Firmwares):
     backing.blocks = 2 * 16 + (2 if backing is backings.Firmwares else 0)
-scenarios.SCENARIOS["action"] = ("factory", (("action", 1),), "1.0")
+scenarios.SCENARIOS["actions"] = (
+    "factory",
+    tuple(("action", (number + 100) % 256) for number in range(ACTIONS)),
+    "1.0",
+)
 
 
-def worn(run):
-    erases = {}
-    for block, _, data, *_ in run.points[:-1]:
+class Wear:
+    def __init__(self):
+        self.pages = 0
+        self.blocks = {}  # number: erases
+
+    def record(self, board, block, offset, data):
         if data is None:
-            erases[block] = erases.get(block, 0) + 1
-    pages = len(run) - sum(erases.values())
-    return {
-        "pages": pages,
-        "erases": sum(erases.values()),
-        "worst": max(list(erases.values()) or [0]),
-        "blocks": erases,
-    }
+            self.blocks[block] = self.blocks.get(block, 0) + 1
+        else:
+            self.pages += 1
+
+    def figures(self):
+        erases = self.blocks.values()
+        return {"pages": self.pages, "erases": sum(erases), "worst": max(erases), "blocks": self.blocks}
 
 
 found = {}
 for name in sorted(backings.BACKINGS):
     stories = cuts.Stories(sys.argv[1], name)
-    found[name] = {}
-    for story in ("update", "second-update", "action"):
-        found[name][story] = worn(cuts.Run(stories.checks(story), stories.image(story)))
+    found[name] = {"commands": ACTIONS}
+    for story in ("update", "second-update", "actions"):
+        wear, checks = Wear(), stories.checks(story)
+        checks.run(stories.image(story), checks.server(), 0, wear.record)
+        found[name][story] = wear.figures()
 print(json.dumps(found))

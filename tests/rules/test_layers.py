@@ -18,29 +18,41 @@ ALLOWED = {
     "errors": set(),
     "status": {"limits"},
     "tokens": set(),
-    "p256": {"errors", "p256_nonce", "p256_reference", "p256_kernel", "p256_comb", "p256_table"},
+    "p256": {"errors", "p256_nonce", "p256_reference", "p256_kernel", "p256_comb", "p256_build", "p256_files"},
     "p256_nonce": set(),
     "p256_reference": set(),
     "p256_kernel": set(),
     "p256_comb": {"__init__", "p256_kernel", "p256_formulas"},
     "p256_formulas": {"p256_kernel"},
     "p256_build": {"p256_kernel", "p256_comb"},
-    "p256_table": {"p256_comb", "p256_build", "p256_files"},
     "p256_files": {"errors", "limits", "p256_comb", "p256_build"},
     "store": {"errors", "limits"},
     "config": {"errors", "limits"},
     "settings": {"config", "errors", "limits", "status"},
     "keys": FOUNDATION | {"p256"},
-    "clock": FOUNDATION,
+    "clock": FOUNDATION | {"__init__"},
+    "trust": FOUNDATION | {"clock", "keys", "p256"},
+    "groups": FOUNDATION | {"replay"},
+    "joining": FOUNDATION | {"__init__", "keys", "second", "transaction", "wire"},
     "link": FOUNDATION,
     "sntp": FOUNDATION,
+    "ways": {"limits", "poller"},
+    "polled": FOUNDATION | {"wire_json"},
+    "poller": FOUNDATION | {"http", "link", "polled", "wire_json"},
     # the road
     "transport": FOUNDATION | {"link"},
     "wire": {"limits", "errors"},
+    "wire_json": {"errors", "wire"},
     "auth": FOUNDATION | {"wire", "keys", "p256"},
     "replay": FOUNDATION | {"wire", "auth"},
-    "update": {"limits", "status", "replay"},
-    "download": FOUNDATION | {"link"},
+    "transaction": {"limits"},
+    "update": {"limits", "status", "replay", "transaction"},
+    "http": FOUNDATION,
+    "download": FOUNDATION | {"link", "http"},
+    "incoming": FOUNDATION | {"paths"},
+    "raw_image": FOUNDATION,
+    "inflate": FOUNDATION | {"records"},
+    "straight": FOUNDATION | {"late", "bundle", "auth", "incoming", "raw_image", "inflate", "paths"},
     "bundle": FOUNDATION,
     "esp_image": FOUNDATION,
     "records": FOUNDATION | {"bundle", "patch"},
@@ -49,21 +61,48 @@ ALLOWED = {
     "meant": FOUNDATION | {"__init__"},
     "paths": set(),
     "unpack": FOUNDATION | {"bundle", "records", "patch", "paths"},
-    "backing": FOUNDATION | {"late", "bundle", "auth", "meant", "sealed", "unpack", "paths"},
+    "backing": FOUNDATION | {"late", "bundle", "auth", "meant", "sealed", "unpack", "incoming", "paths"},
     "slots": FOUNDATION | {"bundle", "backing", "paths"},
     "data_slots": FOUNDATION | {"slots", "paths"},
-    "partition_slots": FOUNDATION | {"bundle", "backing", "paths"},
-    "firmware_slots": {"errors", "esp_image", "partition_slots", "status"},
+    "partition_slots": FOUNDATION | {"bundle", "backing", "incoming", "straight", "raw_image", "paths"},
+    "firmware_slots": FOUNDATION | {"bundle", "esp_image", "partition_slots"},
+    "pair_slots": FOUNDATION | {"bundle", "records", "firmware_slots", "slots", "paths"},
     "reply": FOUNDATION | {"wire"},
     # what joins it
-    "updater": FOUNDATION | {"late", "wire", "update", "download", "reply", "settings"},
+    "updater": FOUNDATION | {"late", "wire", "transaction", "update", "download", "reply", "settings"},
+    "policy": FOUNDATION,
+    "second": FOUNDATION | {"wire", "auth", "keys", "policy"},
+    "session": FOUNDATION,
+    "actions": FOUNDATION | {"commands", "health", "policy", "session"},
+    "inventory": FOUNDATION | {"__init__", "transaction"},
+    "health": FOUNDATION,
+    "rest": FOUNDATION,
+    "cause": FOUNDATION,
     "hooks": set(),
-    "late": set(),
+    "late": {"limits"},
     "commands": FOUNDATION | {"wire", "update", "reply"},
+    "hands": FOUNDATION
+    | {"wire", "updater", "commands", "actions", "inventory", "health"}
+    | {"slots", "partition_slots", "firmware_slots", "pair_slots", "data_slots", "paths"},
     "road": FOUNDATION
-    | {"__init__", "wire", "auth", "replay", "update", "updater", "reply", "store", "keys", "commands"}
-    | {"slots", "partition_slots", "firmware_slots", "data_slots", "paths"},
-    "agent": FOUNDATION | {"__init__", "clock", "config", "hooks", "sntp", "late", "road"},
+    | {
+        "late",
+        "wire",
+        "auth",
+        "replay",
+        "transaction",
+        "update",
+        "reply",
+        "store",
+        "keys",
+        "hands",
+        "trust",
+        "groups",
+        "joining",
+    }
+    | {"policy", "second"},
+    "agent": FOUNDATION
+    | {"__init__", "clock", "config", "hooks", "sntp", "late", "session", "road", "rest", "cause", "ways"},
 }
 
 MACHINE = {"machine", "network", "esp32", "rp2", "ffi", "tls", "ssl"}
@@ -154,16 +193,23 @@ def test_ecdsa_is_verified_in_one_place() -> None:
 
 def test_what_is_imported_late_is_imported_a_module_at_a_time() -> None:
     """Each after those that it imports, and nothing of it by what is always in memory."""
-    agent = _tree(FIRMWARE / "srup" / "agent.py")
-    calls = [node for node in ast.walk(agent) if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Late"]
-    names = [str(ast.literal_eval(argument)) for call in calls for argument in call.args]
+    (road,), (p256, hands) = _late("agent"), _late("road")
     resident, new = {"agent", "transport", "port"}, {"agent", "transport"}
     while new:
         new = {module for name in new for module in _at_once(name)} - resident
         resident |= new
-    assert names and not resident & set(names)
-    for at, name in enumerate(names):
-        assert _at_once(name) <= resident | set(names[:at]), name
+    for before, stage in ((resident, road), (resident | set(road), p256), (resident | set(road), hands)):
+        assert stage and not before & set(stage)
+        for at, name in enumerate(stage):
+            assert _at_once(name) <= before | set(stage[:at]), name
+    assert not any(name.startswith("p256") for name in road + hands), "they are in memory by turns"
+
+
+def _late(module: str) -> list[list[str]]:
+    """What it names as late, a list for each Late."""
+    calls = [node for node in ast.walk(_tree(FIRMWARE / "srup" / f"{module}.py")) if isinstance(node, ast.Call)]
+    late = [call for call in calls if getattr(call.func, "attr", "") == "Late"]
+    return [[str(ast.literal_eval(argument)) for argument in call.args] for call in late]
 
 
 def _at_once(module: str) -> set[str]:

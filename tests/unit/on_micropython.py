@@ -57,9 +57,10 @@ def native_folder():
     return folder
 
 
-def run(script, *arguments, stdin="", heap=HEAP, timeout=120, native=False):
-    """What `script` writes to standard output; MicroPythonFailed if its exit code is not 0. native: with a kernel for P-256."""
-    path = [".frozen", str(device_tree())] + ([str(native_folder())] if native else [])
+def run(script, *arguments, stdin="", heap=HEAP, timeout=120, native=False, tree=None):
+    """What `script` writes to standard output; MicroPythonFailed if its exit code is not 0. native: with a kernel for P-256 ·
+    tree: where packages are looked for before ours."""
+    path = [".frozen", *([str(tree)] if tree else []), str(device_tree())] + ([str(native_folder())] if native else [])
     done = subprocess.run(
         [interpreter(), "-X", f"heapsize={heap}", script, *arguments],
         env=os.environ | {"MICROPYPATH": ":".join(path)},

@@ -39,10 +39,10 @@ def test_data_that_ends_in_a_reset_is_not_taken_up_for_ever():
     with Board() as board:
         board.agent.on_data(resets)
         board.air.coming.append(data(1))
-        raises(Reset, board.agent.poll)
+        raises(Reset, board.receive)
         board.restart()
         board.agent.on_data(resets)
-        raises(Reset, board.agent.poll)
+        raises(Reset, board.receive)
         board.restart()
         board.agent.on_data(resets)
         assert board.receive() == [(token(NOON, 1), status.DATA_UNKNOWN)]
@@ -127,12 +127,42 @@ def test_a_reboot_that_was_ordered_is_not_counted_as_a_crash():
 
 
 def test_a_restart_for_a_trial_is_not_counted_as_a_crash():
-    with Board() as board:
+    with Ticks(), Board() as board:  # time stands still, or a slow machine has the hands let go
         starts = counted(board)
-        board.agent._road.slots.check_previous = board.agent._road.slots.activate = lambda *arguments: None
+        board.hands.slots.check_previous = board.hands.slots.activate = lambda *arguments: None
         board.air.coming.append(action(1, 0x08))
         raises(Reset, board.receive)
         assert starts() == 0
+
+
+def test_nothing_more_is_done_in_a_round_that_a_restart_ends():
+    with Ticks(), Board() as board:
+        done = []
+        board.hands.slots.check_previous = lambda: None
+        board.hands.slots.activate = lambda *arguments: done.append("activated")
+        board.road._prepare = lambda up: done.append("more")
+        board.air.coming.append(action(1, 0x08))
+        raises(Reset, board.receive)
+        assert done[-1] == "activated"
+
+
+def test_a_crash_on_trial_goes_back_at_once():
+    """And not after another round, for which there may be no memory."""
+    with Ticks(), Board(trial=True) as board:
+        board.hands.updater.state = update.TRIAL
+        raises(Reset, board.agent.crashed, ValueError("app"))
+
+
+def test_calls_nested_too_deep_are_a_lack_of_room_and_no_crash_of_the_application():
+    with Board() as board:
+        deliver, board.road._deliver = board.road._deliver, lambda up: too_deep()
+        board.agent.poll()
+        board.road._deliver = deliver
+        assert board.resets == 0 and not board.agent._transport.up
+
+
+def too_deep():
+    return too_deep()
 
 
 def test_an_application_that_sends_the_board_to_sleep_says_so_and_is_not_counted_as_crashing():
@@ -155,11 +185,11 @@ def test_a_stable_minute_that_flash_does_not_take_ends_nothing():
 def test_a_crash_does_not_end_a_download():
     with Ticks() as ticks, Board() as board:
         board.air.up = False
-        board.road.updater.state = update.FETCHING
+        board.road.state = lambda: update.FETCHING
         board.agent.crashed(ValueError("app"))
         ticks.pass_ms(limits.REACHABLE)
         board.agent.poll()
-        board.road.updater.state = update.IDLE
+        board.road.state = lambda: update.IDLE
         raises(Reset, board.agent.poll)
 
 
@@ -258,14 +288,14 @@ def test_an_activate_that_a_cut_left_received_fails_its_own_update_and_no_other(
         board.cut(COMMAND.frame(wire.ACTIVATE, token=token(NOON, 1)))
         Store(board.root + "/state.log").put({b"U": bytes((update.STAGED,)) + token(NOON, 2) + key_id})
         board.restart()
-        assert board.receive() == [] and board.road.updater.state == update.STAGED
+        assert board.receive() == [] and board.hands.updater.state == update.STAGED
         assert not board.road.replay.received()
 
 
-def test_a_command_that_is_not_known_fails_by_the_name_of_its_type():
+def test_a_fleet_that_nobody_asked_to_join_is_refused_and_leaving_one_takes_two_keys():
     with Board() as board:
         join = COMMAND.frame(wire.JOIN_COMMAND, target=DEVICE, token=token(NOON, 1), settings=b"")
-        assert board.receive(join) == [(token(NOON, 1), status.JOIN_FAIL)]
+        assert board.receive(join) == [(token(NOON, 1), status.JOIN_REFUSED)]
         leave = COMMAND.frame(wire.DEREGISTER_COMMAND, target=DEVICE, token=token(NOON, 2), second_signature=b"")
         assert board.receive(leave) == [(token(NOON, 2), status.DEREGISTER_FAIL)]
 

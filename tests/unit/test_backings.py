@@ -1,11 +1,11 @@
-"""One interface, three backings: each story is told with folders, with raw flash, and with an ESP32's two firmwares."""
+"""One interface, four backings: each story is told with folders, with raw flash, with an ESP32's two firmwares, and with pairs of both."""
 
-import hashlib
 import sys
 
 from srup.backing import Backing
 from srup.errors import Refused, UpdateFailed
 from srup.firmware_slots import FirmwareSlots
+from srup.pair_slots import PairSlots
 from srup.partition_slots import PartitionSlots
 from srup.slots import FileSlots
 from srup.status import (
@@ -18,172 +18,15 @@ from srup.status import (
     UPDATE_FAIL_SPACE,
     UPDATE_FAIL_STORAGE,
 )
-from srup_boot import firmware, hw, record, region, slot, start
+from srup_boot import firmware, record, region, slot, start
 from srup_boot.record import NONE
 from tests.unit import bundles
-from tests.unit.bundles import ReleaseKeys, flipped, sha256_hex
+from tests.unit.bundles import flipped, sha256_hex
 from tests.unit.check import raises
-from tests.unit.fake_esp32 import Chip, partition_class
+from tests.unit.fake_esp32 import partition_class
 from tests.unit.nor import BLOCK, PAGE, Nor
-from tests.unit.scratch import Scratch, exists, read, write
-
-TOKEN = bytes(range(16))
-KEYS = ReleaseKeys()
-BLOCKS = 3  # of each raw slot: two for the image, one for the header
-
-
-class Reset(Exception):
-    """The board starts again."""
-
-
-def reset():
-    raise Reset()
-
-
-class Board:
-    """`with Board(...) as board:` slot a holds version 1, confirmed, and runs. `slots` is the backing, made anew by `boot`."""
-
-    counter = 5
-
-    def __enter__(self):
-        self._scratch = Scratch()
-        self.root = self._scratch.__enter__()
-        self._real = start.contents, hw.reset, hw.arm, hw.watch
-        start.contents, hw.reset, hw.arm, hw.watch = self._contents, reset, lambda seconds: None, lambda: None
-        self.where = self._made()
-        self._first()
-        self.boot()
-        return self
-
-    def __exit__(self, *_):
-        start.contents, hw.reset, hw.arm, hw.watch = self._real
-        self._scratch.__exit__()
-
-    def _contents(self, root):
-        return self.where
-
-    def _first(self):
-        self.slots = self.backing(start.Choice(NONE, False, None, "", NONE))
-        self.stage(self.bundle(1))
-        self.save(active=0, counter=self.counter)
-
-    def save(self, **fields):
-        state = record.load(self.root)
-        for name, value in fields.items():
-            setattr(state, name, value)
-        state.save(self.root)
-
-    def record(self):
-        return record.load(self.root)
-
-    def boot(self):
-        """Reset, until the boot part starts a slot or nothing; which one. It is a good start."""
-        path = sys.path[:]
-        for _ in range(20):
-            try:
-                self._power_on()
-                choice = start.choose(self.root)
-                break
-            except Reset:
-                pass
-            finally:
-                self._power_off()
-                sys.path[:] = path
-        if not choice.trial:
-            record.load(self.root).stable(choice.slot, self.root)
-        self.trial = choice.trial
-        self.slots = self.backing(choice)
-        return choice.slot
-
-    def _power_on(self):
-        pass
-
-    def _power_off(self):
-        pass
-
-    def stage(self, data):
-        write(self.slots.incoming, data)
-        return len(list(self.slots.stage(KEYS, "UNIX", "6.3")))
-
-    def versions(self):
-        """Of the two slots, as their manifests say; None for an empty one."""
-        return [manifest and manifest["version"] for manifest in (self.slots.manifest(0), self.slots.manifest(1))]
-
-
-class Folders(Board):
-    def _made(self):
-        return slot.Folders(self.root)
-
-    def backing(self, choice):
-        return FileSlots(self.root, choice)
-
-    def bundle(self, version, **changes):
-        contents = (("app.py", b"VERSION = %d\n" % version), ("data", bytes((version,)) * 1500))
-        described = {"counter": self.counter, "version": f'"{version}"'}
-        described.update(changes)
-        return bundles.build(contents, **described)
-
-    def damage(self, number):
-        path = slot.slot_path(self.root, number) + "/data"
-        write(path, flipped(read(path), 4001))
-
-
-class Regions(Board):
-    kind = "romfs"
-
-    def _made(self):
-        self.flash = [Nor(BLOCKS), Nor(BLOCKS)]
-        contents = region.Regions(self.flash)
-        contents.enter = lambda slot, trial: None  # what is in these images is no ROMFS: see test_a_romfs_is_mounted...
-        return contents
-
-    def backing(self, choice):
-        return PartitionSlots(self.root, choice, self.where)
-
-    def image(self, version, size=1500):
-        return bytes((version,)) * size
-
-    def bundle(self, version, image=None, **changes):
-        image = self.image(version) if image is None else image
-        described = {"kind": f'"{self.kind}"', "files": 1, "size": len(image), "tree": f'"{sha256_hex(image)}"'}
-        described.update(version=f'"{version}"', counter=self.counter)
-        described.update(changes)
-        return bundles.build((), image, **described)
-
-    def damage(self, number):
-        self.flash[number].flip(1400)
-
-
-class Firmwares(Regions):
-    kind = "firmware"
-
-    def _made(self):
-        self.chip = Chip(BLOCKS)
-        self.flash = self.chip.apps
-        factory = self.image(1)
-        for at in range(0, len(factory), PAGE):
-            page = factory[at : at + PAGE]
-            self.flash[0].writeblocks(at // BLOCK, page + b"\xff" * (PAGE - len(page)), at % BLOCK)
-        return firmware.Firmwares(partition_class(self.chip))
-
-    def _first(self):
-        self.save(active=0, counter=self.counter)  # flashed in the factory, by a cable
-
-    def _power_on(self):
-        self.chip.boot()
-        self.where = firmware.Firmwares(partition_class(self.chip))
-
-    def backing(self, choice):
-        return FirmwareSlots(self.root, choice, self.where)
-
-    def image(self, version, size=1500, chip=0):
-        head = b"\xe9\x01" + bytes(10) + bytes((chip, 0)) + bytes(9) + b"\x01"
-        body = head + bytes((version,)) * (size - len(head) - 32)
-        return body + hashlib.sha256(body).digest()
-
-
-ALL = (Folders, Regions, Firmwares)
-RAW = (Regions, Firmwares)
+from tests.unit.scratch import exists, write
+from tests.unit.slot_boards import ALL, BLOCKS, KEYS, RAW, TOKEN, Firmwares, Folders, Pairs, Regions, Reset
 
 
 def refused(board, status, data, *arguments):
@@ -199,7 +42,7 @@ def refused(board, status, data, *arguments):
 
 
 def test_every_backing_has_the_whole_interface():
-    for made in (FileSlots, PartitionSlots, FirmwareSlots):
+    for made in (FileSlots, PartitionSlots, FirmwareSlots, PairSlots):
         for name in ("manifest", "_clear", "_fill", "sweep"):
             assert getattr(made, name) is not getattr(Backing, name, None), (made, name)
         assert made.kinds
@@ -286,7 +129,7 @@ def test_what_is_not_meant_for_this_board_is_refused_before_anything_is_erased()
             for data, status in (
                 (board.bundle(3, counter=4), UPDATE_FAIL_DOWNGRADE),
                 (board.bundle(3, boards='["OTHER"]'), UPDATE_FAIL_BOARD),
-                (board.bundle(3, kind='"set"'), UPDATE_FAIL_BOARD),
+                (bundles.build(kind='"data"'), UPDATE_FAIL_BOARD),
                 (board.bundle(3)[:-1], UPDATE_FAIL_BUNDLE),
                 (flipped(board.bundle(3), 8 * 300), UPDATE_FAIL_BUNDLE),
                 (b"nothing", UPDATE_FAIL_BUNDLE),
@@ -296,7 +139,7 @@ def test_what_is_not_meant_for_this_board_is_refused_before_anything_is_erased()
 
 
 def test_a_flipped_bit_in_what_is_to_be_tried_or_in_what_runs_is_found_by_the_boot_part():
-    for backing in (Folders, Regions):
+    for backing in (Folders, Regions, Pairs):
         with backing() as board:
             board.stage(board.bundle(2))
             board.slots.activate(TOKEN, 300, 3)

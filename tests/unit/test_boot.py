@@ -3,7 +3,7 @@
 import os
 import sys
 
-from srup_boot import hw, record, slot, start
+from srup_boot import hw, process, record, slot, start
 from srup_boot.record import NONE, STARTS, Record
 from tests.unit.bundles import FILES, flipped, index_of, sha256_hex
 from tests.unit.check import raises
@@ -126,6 +126,15 @@ def test_a_copy_in_the_wrong_place_is_ignored():
         assert record.load(root).sequence == 0
 
 
+def test_a_copy_that_names_a_slot_that_there_is_not_is_ignored_whatever_its_check_says():
+    with Scratch() as root:
+        save(root, active=1)
+        for field in ("active", "trial", "fallback", "settings", "trial_settings"):
+            save(root, **{field: 7})
+            assert record.load(root).active == 1
+            os.remove(root + "/boot0")
+
+
 def test_a_save_is_read_back():
     with Scratch() as root:
         state = Record()
@@ -172,6 +181,13 @@ def test_retries_are_counted_by_token():
         state.revert(record.UNPROVEN)
         counts.append(state.retries)
     assert counts == [0, 1, 2, 0, 0]
+
+
+def test_as_many_retries_as_a_byte_holds_are_not_taken_for_none():
+    state = Record()
+    state.token, state.retries = TOKEN, 255
+    state.begin(1, 3, 300, 0, TOKEN)
+    assert state.retries == 255
 
 
 def test_a_failed_previous_version_is_no_fallback():
@@ -268,6 +284,13 @@ def test_a_slot_with_one_file_too_many_is_bad():
             raises(slot.BadSlot, slot.verify, root, 0)
             os.remove(folder + path)
         slot.verify(root, 0)
+
+
+def test_a_manifest_that_is_nested_too_deep_makes_a_slot_bad():
+    """It is as good as unreadable; the board starts the other slot. Found by the fuzzer."""
+    with Scratch() as root:
+        write(fill(root, 0) + "/.manifest", b"[" * 20_000)
+        raises(slot.BadSlot, slot.verify, root, 0)
 
 
 def test_what_is_no_slot_is_bad():
@@ -604,8 +627,8 @@ def test_reset_and_deadline_of_a_process(tmp_path):
     from tests.unit.on_micropython import device_tree, interpreter
 
     for body, code in (
-        ("hw.reset()", hw.RESET),
-        ("hw.arm(60); hw.arm(0); hw.arm(60); hw.reset()", hw.RESET),
+        ("hw.reset()", process.RESET),
+        ("hw.arm(60); hw.arm(0); hw.arm(60); hw.reset()", process.RESET),
         ("hw.arm(60); hw.arm(1)\n  while True: pass", -14),  # SIGALRM
     ):
         script = tmp_path / "board.py"
@@ -619,4 +642,4 @@ def test_reset_and_deadline_of_a_process(tmp_path):
 def test_on_the_host_a_reset_is_an_exception(request):
     """On CPython only."""
     hw.arm(1)
-    assert raises(SystemExit, hw.reset).code == hw.RESET
+    assert raises(SystemExit, hw.reset).code == process.RESET

@@ -52,13 +52,18 @@ def test_manifest_has_one_form():
         good[:-1],
         good.replace(b":", b": ", 1),
         good.replace(b'"UNIX"', b'"\\u0055NIX"'),
-        good.replace(b'"app"', b'"app","kind":"app"'),
-        good.replace(b'"kind"', b'"kinds"'),
-        good.replace(b'"counter":5,', b""),
+        good.replace(b'"demo"', b'"demo","name":"demo"'),
+        good.replace(b'"files":', b'"filez":'),
+        good.replace(b'"name":"demo",', b""),
+        good.replace(b'"counter":5', b'"counter":0'),
+        good.replace(b'"boards":["UNIX"]', b'"boards":[]'),
+        good.replace(b',"files"', b',"expanded":%d,"files"' % len(body_of(FILES))),
+        good.replace(b'"name"', b'"kind":"app","name"'),
         good.replace(b'"counter":5', b'"counter":05'),
         good.replace(b'"counter":5', b'"counter":5.0'),
         good[:-1] + b',"zzz":1}',
     ):
+        assert bad != good
         refused(bundle.check_manifest, bad)
 
 
@@ -71,20 +76,21 @@ def test_values_of_a_manifest():
         ),
         ("body", ('"%s"' % ("0f" * 32),), ('""', '"%s"' % ("0F" * 32), '"%s"' % ("0f" * 31), "1")),
         ("agent", ('""', '"0.1.0"', '"12"'), ('"."', '"1."', '"1..2"', '"1.a"', '"%s"' % ("1" * 17), "1", "null")),
-        ("base", ('""', '"%s"' % ("0f" * 32)), ('"0f"', "null", '"%s"' % ("0F" * 32))),
-        ("body_size", (), ("0", "2147483647", "-1", "2147483648", "true", '"1"', "1e3", "null", "9" * 400)),
+        ("base", ('""', '"%s"' % ("0f" * 8)), ('"0f"', "null", '"%s"' % ("0F" * 8), '"%s"' % ("0f" * 32))),
+        ("body_size", ("0", "2147483647"), ("-1", "2147483648", "true", '"1"', "1e3", "null", "9" * 400)),
         ("counter", ("0", "2147483647"), ("-1", "2147483648", "false", '"1"', "[1]")),
-        ("encoding", (), ('"deflate"', '"gzip"', "null", "0")),  # deflate has a window
         ("expanded", (), ("0", "-1", "null")),  # the size of a body that is not encoded
         ("files", ("0",), ("-1", "0.5")),
-        ("kind", ('"data"', '"set"'), ('"firmware"', '"romfs"', '"image"', '""', "0")),  # an image is one file
+        ("image", (), ('"0f"', "null", '"%s"' % ("0f" * 32))),  # a set has one, and nothing else
+        ("image_size", (), ("1", "-1", "null")),
+        ("kind", ('"data"',), ('"firmware"', '"romfs"', '"set"', '"image"', '""', "0")),  # an image is one file
         ("micropython", ('""', '"1.25"', '"1.25.0"'), ('"1.25-preview"', '"v1"', "1.25", "null")),
         ("mpy", ('""', '"6.3"', '"10.12"'), ('"6"', '"6.3.1"', '"6,3"', "6.3", "null")),
         ("name", ('"A-b.c_9"', '"%s"' % ("n" * 32)), ('""', '"%s"' % ("n" * 33), '"a b"', '"a+b"', '"\\""', "1")),
         ("size", ("0",), ("-1", "true")),
         ("tree", ('"%s"' % ("a1" * 32),), ('"g"', '"%s"' % ("g1" * 32))),
         ("version", ('"1"', '"2.0-rc.1+b_7"'), ('""', '"%s"' % ("1" * 33), '"1/2"', '"\xe9"', "2")),
-        ("window", (), ("9", "-1", "true", "null")),
+        ("window", ("9",), ("8", "16", "-1", "true", "null")),
     ):
         for value in good:
             assert key in bundle.check_manifest(manifest_bytes(**{key: value}))
@@ -94,14 +100,27 @@ def test_values_of_a_manifest():
 
 def test_a_window_belongs_to_deflate_and_is_one_that_there_is():
     for window in (9, 12, 15):
-        bundle.check_manifest(manifest_bytes(encoding='"deflate"', window=window, expanded=1))
-    for window in (0, 8, 16):
-        refused(bundle.check_manifest, manifest_bytes(encoding='"deflate"', window=window))
+        bundle.check_manifest(manifest_bytes(window=window, expanded=1))
+    for window in (8, 16):
+        refused(bundle.check_manifest, manifest_bytes(window=window, expanded=1))
+    refused(bundle.check_manifest, manifest_bytes(expanded=1))
 
 
 def test_an_image_is_one_file():
     for kind in ('"firmware"', '"romfs"'):
         assert bundle.check_manifest(manifest_bytes(kind=kind, files=1))["files"] == 1
+
+
+def test_a_set_has_an_image_that_its_body_can_hold_and_is_no_delta():
+    described = {"kind": '"set"', "image": '"%s"' % ("0f" * 32), "image_size": len(body_of(FILES))}
+    assert bundle.check_manifest(manifest_bytes(**described))["image"] == "0f" * 32
+    for key, value in (
+        ("image", '""'),
+        ("image_size", 0),
+        ("image_size", len(body_of(FILES)) + 1),
+        ("base", '"%s"' % ("0f" * 8)),
+    ):
+        refused(bundle.check_manifest, manifest_bytes(**dict(list(described.items()) + [(key, value)])))
 
 
 def test_paths():

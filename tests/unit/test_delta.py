@@ -17,12 +17,15 @@ from srup_boot.record import NONE
 from tests.unit import bundles
 from tests.unit.bundles import Vectors
 from tests.unit.check import raises
-from tests.unit.scratch import Scratch, read, tree, write
+from tests.unit.scratch import MICROPYTHON, Scratch, read, tree, write
 
 VECTORS = Vectors()
 
 
 class Keys:
+    def ready(self):
+        pass
+
     def of(self, role):
         return [(b"release.", VECTORS["RELEASE_KEY"])] if role == keys.RELEASE else []
 
@@ -108,15 +111,15 @@ class Recorded:
 
 
 def test_every_truncation_and_flipped_bit_of_a_deflated_delta_is_refused():
-    """Each seventh bit: all bytes, and all positions in a byte."""
+    """On MicroPython, with the decoder that boards have, every bit. The lowest bit of byte 4 makes it a sealed bundle, for which this board has no key."""
     data = VECTORS["DELTA_DEFLATED"]
     with Scratch() as root:
         board = with_old(root)
         with Recorded(data):
             for size in range(len(data)):
                 refused(UPDATE_FAIL_BUNDLE, board, data[:size])
-            for bit in range(0, 8 * len(data), 7):
-                refused(UPDATE_FAIL_BUNDLE, board, bundles.flipped(data, bit))
+            for bit in range(0, 8 * len(data), 1 if MICROPYTHON else 7):
+                refused(UPDATE_FAIL_BOARD if bit == 32 else UPDATE_FAIL_BUNDLE, board, bundles.flipped(data, bit))
             stage(board, data)
 
 
@@ -129,7 +132,7 @@ def test_a_bomb_goes_off_nowhere():
         with Scratch() as root:
             board = with_old(root)
             head = stored(put + size.to_bytes(4, "big"), last=False)
-            changes = {"encoding": '"deflate"', "window": 12, "expanded": 8 + size, "files": 1, "size": size}
+            changes = {"window": 12, "expanded": 8 + size, "files": 1, "size": size}
             data = bundles.build((), head + bomb, **changes)
             assert raises(UpdateFailed, stage, board, data, trusted).status in (status, UPDATE_FAIL_BUNDLE)
             assert "a" not in tree(root + "/b")
@@ -147,7 +150,7 @@ BODY = bundles.body_of(FILES)
 
 def deflated(body, **changes):
     changes.setdefault("expanded", len(BODY))
-    return bundles.build(FILES, body, encoding='"deflate"', window=12, **changes)
+    return bundles.build(FILES, body, window=12, **changes)
 
 
 def test_what_is_not_exactly_the_body_deflated():
@@ -178,7 +181,7 @@ def test_what_is_not_exactly_the_body_deflated():
 def test_a_window_larger_than_this_board_holds():
     with Scratch() as root:
         board = with_old(root)
-        data = bundles.build(FILES, stored(BODY), encoding='"deflate"', window=limits.WINDOW + 1, expanded=len(BODY))
+        data = bundles.build(FILES, stored(BODY), window=limits.WINDOW + 1, expanded=len(BODY))
         refused(UPDATE_FAIL_BOARD, board, data, bundles.ReleaseKeys())
 
 
@@ -194,7 +197,7 @@ def check(found, running=None, counter=5):
 
 
 def test_what_this_device_meets():
-    base = "0f" * 32
+    base = "0f" * 8
     for changes in (
         {},
         {"boards": "[]"},
@@ -205,7 +208,7 @@ def test_what_this_device_meets():
         {"agent": '"0.0.99.4"'},
         {"base": f'"{base}"'},
         {"counter": 6},
-        {"encoding": '"deflate"', "window": limits.WINDOW},
+        {"window": limits.WINDOW},
     ):
         check(manifest(**changes), base)
 
@@ -220,7 +223,7 @@ def test_what_this_device_does_not_meet():
         (UPDATE_FAIL_BOARD, {"micropython": '"99.1.2.3"'}),
         (UPDATE_FAIL_BOARD, {"agent": '"0.1.0.1"'}),
         (UPDATE_FAIL_BOARD, {"agent": '"12"'}),
-        (UPDATE_FAIL_BOARD, {"base": f'"{"0f" * 32}"'}),
+        (UPDATE_FAIL_BOARD, {"base": f'"{"0f" * 8}"'}),
         (UPDATE_FAIL_DOWNGRADE, {"counter": 4}),
     ):
         assert raises(UpdateFailed, check, manifest(**changes)).status == status

@@ -78,3 +78,9 @@ def test_an_import_that_fails_for_want_of_memory_is_tried_again():
             late.gc = real
         assert road.load() and present() == list(MODULES)
         road.let_go()
+
+
+def test_what_is_wanted_once_is_there_for_its_caller_alone():
+    with Absent():
+        assert late.once("srup.bundle").MAGIC and present() == []
+    assert late.once("srup.errors") is errors and "srup.errors" in sys.modules

@@ -178,48 +178,144 @@ def test_tables():
                 assert p256.table(PUBLIC_KEY) is table
 
 
+SECTION = 16_384 + 64  # of the file: 256 rows, whose they are, a checksum
+
+
 def test_a_table_that_broke_in_flash_is_found_and_made_anew():
     if p256.KERNEL == "reference":
         return
     with Tables() as root:
+        p256.sign(KEY, bytes(32))
         p256.table(PUBLIC_KEY)
-        (name,) = os.listdir(root)
-        path = root + "/" + name
+        path = root + "/p256.combs"
         good = checksum(path)
-        assert os.stat(path)[6] == 16_384 + 32
-        for at in (0, 16_383, 16_384, 16_415):
-            with open(path, "r+b") as file:
-                file.seek(at)
-                octet = file.read(1)[0]
-                file.seek(at)
-                file.write(bytes([octet ^ 1]))
-            assert checksum(path) != good
-            check_made_anew(root, path, good)
-        for mode, contents in (("wb", b""), ("wb", bytes(16_416 // 2)), ("ab", b"\0")):
+        assert os.stat(path)[6] == 2 * SECTION
+        for at in (0, 16_383, 16_384, 16_415, 16_416, 16_447):
+            for start in (0, SECTION):
+                flip(path, start + at)
+                assert checksum(path) != good
+                check_made_anew(root, path, good)
+        with open(path, "rb") as file:
+            half = file.read(SECTION + SECTION // 2)
+        for mode, contents in (
+            ("wb", b""),
+            ("wb", half[:99]),
+            ("wb", half[: SECTION // 2]),
+            ("wb", half),
+            ("ab", b"\0"),
+        ):
             with open(path, mode) as file:
                 file.write(contents)
             check_made_anew(root, path, good)
 
 
+def flip(path, at):
+    with open(path, "r+b") as file:
+        file.seek(at)
+        octet = file.read(1)[0]
+        file.seek(at)
+        file.write(bytes([octet ^ 1]))
+
+
 def check_made_anew(root, path, good):
+    p256.keep_tables(root)
     gc.collect()
     digest = sha256(b"sample")
-    p256.keep_tables(root)
-    p256.verify(PUBLIC_KEY, digest, octets(*SIGNATURES[b"sample"]), p256.table(PUBLIC_KEY))
-    assert checksum(path) == good
+    r, s = SIGNATURES[b"sample"]
+    assert p256.sign(KEY, digest) == octets(r, N - s)
+    p256.verify(PUBLIC_KEY, digest, octets(r, s), p256.table(PUBLIC_KEY))
+    assert checksum(path, 2 * SECTION) == good
 
 
 def test_tables_of_keys_that_are_not_in_use_make_room():
     if p256.KERNEL == "reference":
         return
     with Tables() as root:
+        path = root + "/p256.combs"
         for key in (2, 3):
             p256.keep_tables(root)
             p256.sign(KEY, bytes(32))  # with the table of G, which stays
+            of_g = checksum(path, SECTION)
             p256.table(p256.public_key(octets(key)))
-        assert len(os.listdir(root)) == 2
+            assert os.stat(path)[6] == 2 * SECTION and checksum(path, SECTION) == of_g
         p256.table(p256.public_key(octets(2)))  # that of 3 is in use
-        assert len(os.listdir(root)) == 3
+        assert os.stat(path)[6] == 3 * SECTION
+
+
+def test_a_table_that_is_in_use_goes_on_while_another_is_made():
+    """It is another section of the file that both have open."""
+    with Tables():
+        digest = sha256(b"sample")
+        first = p256.table(PUBLIC_KEY)
+        p256.verify(PUBLIC_KEY, digest, octets(*SIGNATURES[b"sample"]), first)
+        other = p256.public_key(octets(5))
+        p256.verify(other, digest, p256.sign(octets(5), digest), p256.table(other))
+        p256.verify(PUBLIC_KEY, digest, octets(*SIGNATURES[b"sample"]), first)
+        raises(BadSignature, p256.verify, PUBLIC_KEY, sha256(b"test"), octets(*SIGNATURES[b"sample"]), first)
+        for steps in (1, 16, 99):
+            making = p256.prepare(p256.public_key(octets(6)), [PUBLIC_KEY])
+            for _ in range(steps):
+                next(making, None)
+                p256.verify(PUBLIC_KEY, digest, octets(*SIGNATURES[b"sample"]), first)
+            making.close()
+            p256.verify(PUBLIC_KEY, digest, octets(*SIGNATURES[b"sample"]), first)
+
+
+def test_a_row_that_breaks_while_the_table_is_in_use_does_not_show_the_private_key():
+    """Signatures with one nonce and two values of r would: none is made with a wrong r."""
+    if p256.KERNEL == "reference":
+        return
+    digest = sha256(b"sample")
+    with Tables():
+        good = p256.sign(KEY, digest)
+        p256._place[2] = rotten = Rotten(p256._place[2])
+        found = p256.p256_comb.multiple(N // 3, p256._comb(b""), 5)
+        assert found and found != p256_reference.multiple(N // 3, iter((1, 1)))
+        assert p256.sign(KEY, digest) == good
+        assert p256.public_key(KEY) == PUBLIC_KEY
+        assert rotten.reads == 96
+
+
+class Rotten:
+    """A file in which one bit of whatever is read is another one."""
+
+    def __init__(self, file):
+        self.seek, self._readinto = file.seek, file.readinto
+        self.reads = 0
+
+    def readinto(self, row):
+        self.reads += 1
+        self._readinto(row)
+        row[self.reads % 64] ^= 1 << self.reads % 8
+
+
+def test_a_table_of_the_generator_as_a_key():
+    """Q = G: both tables are of one point, and its scalars are two."""
+    digest, one = sha256(b"sample"), octets(1)
+    for in_memory in (False, True):
+        with Tables(in_memory):
+            public_key = p256.public_key(one)
+            table = p256.table(public_key)
+            signature = p256.sign(one, digest)
+            p256.verify(public_key, digest, signature, table)
+            raises(BadSignature, p256.verify, public_key, sha256(b"test"), signature, table)
+
+
+def test_a_table_that_a_cut_left_half_made_is_none_and_is_made_from_the_start():
+    if p256.KERNEL == "reference":
+        return
+    with Tables():
+        assert p256.table(PUBLIC_KEY, False) is None
+        half = p256.prepare(PUBLIC_KEY, [])
+        for _ in range(9):
+            next(half)
+        half.close()
+        assert p256.table(PUBLIC_KEY, False) is None
+        assert len(list(p256.prepare(PUBLIC_KEY, []))) == 16
+        p256.verify(PUBLIC_KEY, sha256(b"sample"), octets(*SIGNATURES[b"sample"]), p256.table(PUBLIC_KEY, False))
+        other = p256.public_key(octets(2))
+        list(p256.prepare(other, [PUBLIC_KEY]))
+        assert p256.table(PUBLIC_KEY, False) and p256.table(other, False)
 
 
 class Tables:
@@ -252,11 +348,13 @@ def test_a_shared_secret_is_the_same_on_both_sides():
         raises(InvalidKey, p256.shared_secret, a, public)
 
 
-def checksum(path):
+def checksum(path, size=1 << 30):
+    """Of so many bytes of a file, or all of it."""
     hashed = hashlib.sha256()
     with open(path, "rb") as file:
-        while piece := file.read(1024):
+        while piece := file.read(min(size, 1024)):
             hashed.update(piece)
+            size -= len(piece)
     return hashed.digest()
 
 

@@ -50,7 +50,7 @@ def slot_with(root, files=BASE):
 
 
 def delta(files, body, **changes):
-    return build(files, body, base='"%s"' % ("0" * 64), **changes)
+    return build(files, body, base='"%s"' % ("0" * 16), **changes)
 
 
 def refused(function, *arguments):
@@ -71,6 +71,13 @@ def test_every_truncation_is_refused():
         refused(read, data[:size])
         refused(heads, data[:size])
     refused(read, data + b"\0")
+
+
+def test_records_in_every_other_order_are_refused():
+    """Signed by a release key in that order."""
+    files = (("a", b"12345"), ("b/c", b"6"), ("d", b""))
+    for order in ((0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)):
+        refused(read, build(files, body_of([files[place] for place in order])))
 
 
 def test_flipped_bits_are_refused_or_show():

@@ -1,8 +1,10 @@
 """The road between a flash, a heap and a source of randomness that may fail; and in memory only while it is needed."""
 
-from srup import keys, limits, port, status, update, wire
+import sys
+
+from srup import keys, late, limits, port, status, transaction, update, wire
 from srup.errors import StorageError
-from tests.unit.board import COMMAND, Board, Reset, action, data
+from tests.unit.board import COMMAND, Board, Reset, action, data, identify
 from tests.unit.check import raises
 from tests.unit.on_board_ticks import Ticks
 from tests.unit.server import DEVICE, NOON, token
@@ -42,10 +44,10 @@ def _no_memory(*_):
 
 def test_an_update_for_which_there_is_no_memory_fails_and_is_not_resumed_for_ever():
     with Board() as board:
-        board.road.slots.sweep = _no_memory
+        board.hands.slots.sweep = _no_memory
         assert board.receive(COMMAND.initiate(token())) == [(token(), status.UPDATE_FAIL_SPACE)]
         board.restart()
-        assert board.road.updater.state == update.IDLE
+        assert board.hands.updater.state == update.IDLE
 
 
 def test_a_download_whose_initiate_is_lost_has_failed():
@@ -57,7 +59,7 @@ def test_a_download_whose_initiate_is_lost_has_failed():
 
 def test_an_end_that_flash_did_not_take_is_told_when_it_does():
     with Board() as board:
-        store, updater = board.road.store, board.road.updater
+        store, updater = board.road.store, board.hands.updater
         frame = COMMAND.frame(wire.INITIATE, target=DEVICE, token=token(), url=b"https://elsewhere/x", digest=bytes(32))
         board.air.coming.append(frame)
         put = store.put
@@ -84,10 +86,10 @@ def test_a_trial_that_has_failed_restarts_also_where_flash_does_not_take_that():
         def refuses(reason):
             raise StorageError("boot record")
 
-        board.road.slots.revert = refuses
+        board.hands.slots.revert = refuses
         board.agent.on_self_test(lambda: False)
         raises(Reset, board.agent.poll)
-        assert board.road.updater.state == update.TRIAL
+        assert board.hands.updater.state == update.TRIAL
 
 
 def test_a_stuck_random_source_silences_no_board():
@@ -98,8 +100,7 @@ def test_a_stuck_random_source_silences_no_board():
 
         port.random = stuck
         assert board.receive(data(1)) == [(token(NOON, 1), status.DATA_UNKNOWN)]
-        identify = COMMAND.frame(wire.ID_REQUEST, target=DEVICE, token=token(NOON, 2))
-        assert board.receive(identify) == [(token(NOON, 2), status.ACTION_FAIL)]
+        assert identify(board, 2)["slot"] == "a"
 
 
 # What is in memory only while it is needed
@@ -160,11 +161,11 @@ def test_a_hook_that_takes_its_time_and_polls_does_not_lose_what_called_it():
 def test_a_frame_whose_connection_is_lost_while_the_road_is_imported_comes_again():
     with Ticks() as ticks, Board() as board:
         quiet(ticks, board)
-        board.agent._late.load = lambda: False
+        load, board.agent._late.load = board.agent._late.load, lambda: False
         board.air.coming.append(data(1))
         board.agent.poll()
         board.air.up = False
-        board.agent._late.load = lambda: True
+        board.agent._late.load = load
         board.agent.poll()
         assert board.air.acknowledgements == 0
         board.air.up = True
@@ -186,10 +187,95 @@ def test_an_application_that_leaves_no_memory_for_commands_is_started_again():
         assert board.receive(data(1)) == [(token(NOON, 1), status.DATA_UNKNOWN)]
 
 
+class Short:
+    """`with Short():` the heap has no room for all of the agent at once."""
+
+    def __enter__(self):
+        self._real, late.short = late.short, lambda: True
+
+    def __exit__(self, *_):
+        late.short = self._real
+
+
+def present():
+    return [name for name in ("p256", "hands") if "srup." + name in sys.modules]
+
+
+def test_where_memory_is_short_what_verifies_and_what_obeys_are_there_by_turns():
+    sys.modules.pop("srup.hands", None)  # of another test
+    with Short(), Board() as board:
+        obeying, publishing = [], []
+        publish = board.air.publish
+        board.air.publish = lambda *arguments: publishing.append(present()) or publish(*arguments)
+        board.agent.on_action(lambda number, parameters: obeying.append(present()) or True)
+        frames = [action(nth, 0x80) for nth in (1, 2)]
+        assert board.receive(*frames) == [(token(NOON, nth), status.ACTION_SUCCESS) for nth in (1, 2)]
+        assert obeying == [["hands"]] * 2 and publishing == [["p256"]] * 2
+
+
+def test_a_trial_is_judged_once_however_often_its_judge_has_made_room():
+    with Short(), Board(trial=True) as board:
+        board.road.store.put(transaction.change(update.TRIAL, token(), keys.key_id(COMMAND.public), 0))
+        board.restart()
+        judged = []
+        board.agent.on_self_test(lambda: judged.append(1) or True)
+        assert board.receive() == [(token(), status.ACTIVATE_TRIAL)]
+        assert board.receive(data(9)) == [(token(NOON, 9), status.DATA_UNKNOWN)] and judged == [1]
+
+
+def test_a_hook_that_polls_is_handed_the_next_command_where_memory_is_short():
+    with Short(), Board() as board:
+        done = []
+
+        def hook(number, parameters):
+            if number == 0x80:
+                board.air.coming.append(action(2, 0x81))
+                for _ in range(9):
+                    board.agent.poll()
+            done.append(number)
+            return True
+
+        board.agent.on_action(hook)
+        answers = board.receive(action(1, 0x80))
+        assert done == [0x81, 0x80]
+        assert sorted(answers) == [(token(NOON, nth), status.ACTION_SUCCESS) for nth in (1, 2)]
+
+
+def test_what_was_admitted_and_finds_no_memory_to_be_obeyed_is_tried_again_and_has_failed_in_the_end():
+    with Short(), Board() as board:
+        done = []
+        board.agent.on_action(lambda number, parameters: done.append(number) or True)
+        load, board.road._obeys.load = board.road._obeys.load, _no_memory
+        board.air.coming.append(action(1, 0x80))
+        for _ in range(9):
+            board.agent.poll()
+        assert not board.air.up and board.air.acknowledgements == 1
+        board.air.up, board.road._obeys.load = True, load
+        assert board.receive() == [(token(NOON, 1), status.ACTION_SUCCESS)] and done == [0x80]
+
+        board.road._obeys.load = _no_memory
+        board.air.coming.append(action(2, 0x80))
+        with_pauses(board)
+        board.restart()
+        board.agent.on_action(lambda number, parameters: done.append(number) or True)
+        assert board.receive() == [(token(NOON, 2), status.ACTION_FAIL)] and done == [0x80]
+
+
+def with_pauses(board):
+    """The connection is lost whenever there is no memory, and comes back; in the end the board restarts."""
+    try:
+        for _ in range(10 * limits.STARVED):
+            board.air.up = True
+            board.agent.poll()
+    except Reset:
+        return
+    raise AssertionError("it goes on for ever")
+
+
 def test_where_memory_is_short_the_connection_makes_room_for_the_download():
     with Board() as board:
         board.agent.config.drop_mqtt = True
-        board.road.slots.sweep = lambda: iter((0,) * 20)
+        board.hands.slots.sweep = lambda: iter((0,) * 20)
         board.air.coming.append(COMMAND.initiate(token(), url=b"https://elsewhere/x"))
         for _ in range(5):
             board.agent.poll()

@@ -123,9 +123,31 @@ def test_hmac_sha_256():
 
 
 def test_hkdf_sha_256():
-    """RFC 5869, test case 3: without salt and info."""
-    okm = "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8"
-    assert sealed.expand(b"\x0b" * 22, b"", 42) == unhexlify(okm)
+    """RFC 5869, appendix A: test cases 1 (basic), 2 (longer inputs and outputs), 3 (without salt and info)."""
+    for secret, salt, info, okm in (
+        (
+            b"\x0b" * 22,
+            bytes(range(0x0D)),
+            bytes(range(0xF0, 0xFA)),
+            "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865",
+        ),
+        (
+            bytes(range(0x50)),
+            bytes(range(0x60, 0xB0)),
+            bytes(range(0xB0, 0x100)),
+            (
+                "b11e398dc80327a1c8e7f78c596a49344f012eda2d4efad8a050cc4c19afa97c59045a99cac7827271cb41c65e590e09"
+                "da3275600c2f09b8367793a9aca3db71cc30c58179ec3e87c14c01d5c1f3434f1d87"
+            ),
+        ),
+        (
+            b"\x0b" * 22,
+            b"",
+            b"",
+            "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8",
+        ),
+    ):
+        assert sealed.expand(secret, info, len(okm) // 2, salt) == unhexlify(okm)
 
 
 def test_p256_shared():

@@ -241,6 +241,9 @@ def test_who_may_sign():
         write(board.incoming, build(NEW))
 
         class CommandKeys:
+            def ready(self):
+                pass
+
             def of(self, role):
                 return KEYS.of(2) if role != 2 else []
 
@@ -288,15 +291,29 @@ def test_every_truncation_is_refused():
 
 
 def test_flipped_bits_are_refused():
-    """Each seventh bit: all bytes, and all positions in a byte."""
+    """Every one. The lowest of byte 4 makes it a sealed bundle, for which this board has no key."""
     data = build(SMALL)
     with Scratch() as root:
         board = with_slot_a(root)
         with Recorded(data):
-            for bit in range(0, len(data) * 8, 7):
-                refused(UPDATE_FAIL_BUNDLE, board, flipped(data, bit))
+            for bit in range(len(data) * 8):
+                refused(UPDATE_FAIL_BOARD if bit == 32 else UPDATE_FAIL_BUNDLE, board, flipped(data, bit))
         for bit in (9 * 8, 100 * 8, len(data) * 8 - 1):
             refused(UPDATE_FAIL_BUNDLE, board, flipped(data, bit))
+
+
+def test_every_reordering_is_refused():
+    """Two neighbours exchanged, wherever they differ; two parts exchanged, wherever the cut between them is."""
+    data = build(SMALL)
+    with Scratch() as root:
+        board = with_slot_a(root)
+        with Recorded(data):
+            for at in range(1, len(data)):
+                refused(UPDATE_FAIL_BUNDLE, board, data[at:] + data[:at])
+                if data[at - 1] != data[at]:
+                    swapped = data[: at - 1] + data[at : at + 1] + data[at - 1 : at] + data[at + 1 :]
+                    refused(UPDATE_FAIL_BUNDLE, board, swapped)
+            stage(board, data)
 
 
 def test_manifests_that_lie():

@@ -41,9 +41,11 @@ def copies(path):
 
 
 def cuts(before, after):
-    """What a power cut between two images may leave: each file that differs, torn at any byte, in the order of the writes."""
+    """What a power cut between two images may leave: each file that differs, torn at any byte, in the order of the writes: the
+    logs, and then the record's own file."""
     state = dict(before)
-    for name in sorted([name for name in after if after[name] != before.get(name)], key=lambda name: "copy/" in name):
+    changed = [name for name in after if after[name] != before.get(name)]
+    for name in sorted(changed, key=lambda name: (name[-1].isdigit(), "copy/" in name)):
         old, new = before.get(name, b""), after[name]
         kept = len(old) if new[: len(old)] == old else 0
         for size in range(kept, len(new)):
@@ -89,7 +91,11 @@ def test_a_restart_at_any_time_goes_on_where_it_was():
 
 
 def test_a_record_cut_at_any_byte_of_either_copy_is_all_or_nothing():
-    for already in (1, 8):  # records in files of their own: the next one has its file, or sends these to the log
+    for already in (
+        1,
+        8,
+        11,
+    ):  # records: the next one has a new file, or an old one; or what these changed goes to the log first
         path, _ = logs()
         store = Store(path)
         for _ in range(already):
@@ -109,8 +115,7 @@ def test_a_record_cut_at_any_byte_of_either_copy_is_all_or_nothing():
         assert expected == b"new"
 
 
-def test_a_cut_between_the_log_and_its_records_own_files_does_no_harm():
-    """They have gone to the log, and not all of their files are removed."""
+def test_a_cut_between_the_log_and_the_file_that_is_used_again_does_no_harm():
     path, copy = logs()
     store = Store(path)
     for turn in range(8):
@@ -118,19 +123,40 @@ def test_a_cut_between_the_log_and_its_records_own_files_does_no_harm():
     before = image(path)
     store.put({b"turn": b"new"})
     after = image(path)
-    for which in (path, copy):
+    for in_log in ((path,), (path, copy)):
         mixed = dict(before)
-        mixed[path] = after[path]
-        if which == copy:
-            mixed = dict(after)
-            mixed[copy + ".3"] = before[copy + ".3"]
+        mixed.update({log: after[log] for log in in_log})
         put_back(path, mixed)
         found = Store(path)
-        assert found.get(b"turn") in (bytes((7,)), b"new") and not found.damaged
+        assert found.get(b"turn") == bytes((7,)) and not found.damaged
         found.put({b"more": b"1"})
         first, second = copies(path)
         assert first == second and len(first) <= 1 + 8
         assert Store(path).get(b"more") == b"1"
+
+
+def test_what_went_to_the_log_is_what_the_records_said_together():
+    path, _ = logs()
+    store = Store(path)
+    store.put({b"gone": b"1", b"stays": b"1"})
+    for turn in range(7):
+        store.put({b"turn": bytes((turn,)), b"k%d" % turn: b"k"})
+    store.put({b"gone": None})
+    store.put({b"k0": None})
+    for _ in range(8):
+        store.put({b"x": b"y"})
+    for again in (store, Store(path)):
+        assert again.items(b"k") == [(b"k%d" % turn, b"k") for turn in range(1, 7)]
+        assert (again.get(b"gone"), again.get(b"stays"), again.get(b"turn")) == (None, b"1", bytes((6,)))
+
+
+def test_records_too_long_to_go_to_the_log_together_are_no_less_safe():
+    path, _ = logs()
+    store = Store(path)
+    for turn in range(20):
+        store.put({b"k%d" % turn: bytes((turn,)) * 1000})
+        assert Store(path).items(b"k") == store.items(b"k") and len(store.items(b"k")) == turn + 1
+    assert not Store(path).damaged
 
 
 def test_a_flipped_bit_in_either_copy_loses_nothing_and_is_made_good():
@@ -139,9 +165,9 @@ def test_a_flipped_bit_in_either_copy_loses_nothing_and_is_made_good():
     for turn in range(10):
         store.put({b"key": b"value", b"turn": bytes((turn,))})
     good = image(path)
-    assert len(good) == 2 * 3
+    assert len(good) == 2 * 9  # the log of the first eight; and eight files, two of them used again
     for name, data in good.items():
-        for bit in range(0, len(data) * 8, 3):
+        for bit in range(0, len(data) * 8, 7):
             write(name, flipped(data, bit))
             after = Store(path)
             assert (after.get(b"key"), after.get(b"turn"), after.damaged) == (b"value", bytes((9,)), False), (name, bit)

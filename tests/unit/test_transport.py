@@ -65,12 +65,13 @@ def publish(payload, topic=C2, number=7):
     return b"\x32" + length + bytes((size,)) + body
 
 
-def dialled(tls_failed=lambda: None):
-    """(Transport, Broker) that have shaken hands; one subscription is on its way."""
+def dialled(tls_failed=lambda: None, *others):
+    """(Transport, Broker) that have shaken hands; a subscription, and those of others before it, are on their way."""
     broker = Broker()
     transport.Link = broker
     made = transport.Transport({"host": "h", "port": 1, "tls": False}, "1", [], tls_failed)
-    made.subscribe(C2)
+    for topic in others + (C2,):
+        made.subscribe(topic)
     for _ in range(3):
         made.poll()
     broker.coming = CONNACK
@@ -166,6 +167,14 @@ def test_packet_identifiers_have_16_bits():
     assert made.publish(C2, b"") == 1
 
 
+def test_acknowledgements_of_what_was_never_sent_are_not_remembered_without_end():
+    made, broker = dialled()
+    broker.coming = SUBACK + b"".join([b"\x40\x02" + number.to_bytes(2, "big") for number in range(1000)])
+    for _ in range(1001):
+        made.poll()
+    assert made.acknowledged == list(range(1000 - limits.OUTBOX, 1000))
+
+
 def test_a_tls_failure_is_told_before_the_next_attempt():
     told = []
     made, broker = dialled(lambda: told.append(1))
@@ -209,3 +218,52 @@ def test_whatever_a_broker_sends_nothing_is_raised():
             if made.poll():
                 made.acknowledge()
         assert len(made.acknowledged) < 4
+
+
+GROUP = b"srup/group/886313e1-3b8a-5372-9b90-0c9aee199e5d/c2"
+
+
+def test_a_broker_that_refuses_a_group_s_topic_is_no_reason_to_be_on_no_network():
+    made, broker = connected()
+    made.subscribe(GROUP)
+    broker.coming = b"\x90\x03" + made._client.pid.to_bytes(2, "big") + b"\x80"
+    made.poll()
+    assert made.up and made.fault is None
+    made._pinged = port.ticks_add(port.ticks_ms(), -limits.KEEPALIVE_S * 1000)
+    broker.sent[:] = b""
+    made.poll()
+    assert broker.sent.count(GROUP) == 1  # asked again: the broker may have heard of it later
+
+
+def test_a_broker_that_refuses_an_application_s_topic_to_who_is_in_no_fleet_is_no_reason_either():
+    """Whichever comes first: it is to ask to join."""
+    made, broker = dialled(lambda: None, b"app/1/lamp")
+    order = list(made.topics)  # as the runtime has it
+    for at, topic in enumerate(order):
+        pid = made._client.pid - len(order) + 1 + at
+        granted = b"\x01" if topic == C2 else b"\x80"
+        broker.coming = b"\x90\x03" + pid.to_bytes(2, "big") + granted
+        made.poll()
+    assert made.up and made.fault is None
+
+
+def test_a_broker_that_refuses_a_device_s_own_topic_is_left():
+    made, broker = dialled()
+    broker.coming = b"\x90\x03" + made._client.pid.to_bytes(2, "big") + b"\x80"
+    made.poll()
+    assert not made.up and "refuses" in str(made.fault)
+
+
+def test_a_topic_that_is_left_is_unsubscribed_from_and_again_when_a_message_comes_all_the_same():
+    made, broker = connected()
+    made.subscribe(GROUP)
+    broker.sent[:] = b""
+    made.unsubscribe(GROUP)
+    pid = made._client.pid.to_bytes(2, "big")
+    assert broker.sent == b"\xa2" + bytes((4 + len(GROUP),)) + pid + len(GROUP).to_bytes(2, "big") + GROUP
+    broker.coming = b"\xb0\x02" + pid
+    assert made.poll() is None and made.up
+    broker.sent[:] = b""
+    broker.coming = publish(b"late", GROUP)
+    assert made.poll() is None and made.up
+    assert broker.sent[0] == 0xA2 and broker.sent[-4:] == b"\x40\x02\x00\x07"

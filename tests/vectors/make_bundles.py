@@ -39,6 +39,10 @@ EPHEMERAL = hashlib.sha256(b"ephemeral").digest()
 CONTENT_KEY = hashlib.sha256(b"content key").digest()
 
 
+# What a manifest leaves out
+USUAL: dict[str, object] = {"agent": "", "base": "", "boards": [], "counter": 0, "files": 1, "kind": "app"}
+USUAL |= {"micropython": "", "mpy": "", "window": 0, "image": "", "image_size": 0}
+
 # Parts
 
 
@@ -73,8 +77,6 @@ def bundle(body: bytes, served: bytes, contents: dict[str, bytes], **changes: ob
         "body": hashlib.sha256(served).hexdigest(),
         "body_size": len(served),
         "counter": 7,
-        "encoding": "" if served is body else "deflate",
-        "expanded": len(body),
         "files": len(contents),
         "kind": "app",
         "micropython": "1.25",
@@ -83,9 +85,12 @@ def bundle(body: bytes, served: bytes, contents: dict[str, bytes], **changes: ob
         "size": sum(map(len, contents.values())),
         "tree": tree(contents),
         "version": "2.0",
-        "window": 0 if served is body else 12,
+        "window": 0,
     }
-    encoded = json.dumps(manifest | changes, sort_keys=True, separators=(",", ":")).encode()
+    if served is not body:
+        manifest |= {"expanded": len(body), "window": 12}
+    told = {key: value for key, value in (manifest | changes).items() if value != USUAL.get(key)}
+    encoded = json.dumps(told, sort_keys=True, separators=(",", ":")).encode()
     signed = b"SRUP\x02" + struct.pack(">I", len(encoded)) + encoded
     r, s = SIGNER.sign_deterministic(signed, sigencode=lambda r, s, order: (r, s))
     signature = r.to_bytes(32, "big") + min(s, ORDER - s).to_bytes(32, "big")
@@ -129,6 +134,11 @@ ALL = b"".join(put(path, NEW[path]) for path in sorted(NEW))
 # 2048 (0x80 | 0, 32) bytes: 1792 (0x80 | 0, 28) of the old image as they are, and 256 (0x80 | 0, 4) new ones
 IMAGE_PATCH = b"\x00" + b"\x80\x20" + b"\x00" + b"\x80\x1c" + bytes(1792) + b"\x80\x04" + b"\xaa" * 256 + b"\x00"
 NEW_IMAGE = IMAGE[:1792] + b"\xaa" * 256
+# An image of the ESP32: magic, one segment, ... chip id 0, ... a SHA-256 is appended; what is in it nobody asks
+FIRMWARE = b"\xe9\x01" + bytes(21) + b"\x01" + bytes(range(256)) * 2
+FIRMWARE += hashlib.sha256(FIRMWARE).digest()
+SET = FIRMWARE + ALL
+FOR_SET = {"kind": "set", "image": hashlib.sha256(FIRMWARE).hexdigest(), "image_size": len(FIRMWARE)}
 FOR_IMAGE = {"kind": "romfs", "files": 1, "size": 2048, "boards": ["UNIX"]}
 
 
@@ -140,13 +150,15 @@ def vectors() -> dict[str, bytes]:
         "OLD": bundle(BEFORE, BEFORE, OLD, version="1.0"),
         "FULL": full,
         "FULL_DEFLATED": bundle(ALL, deflated(ALL), NEW),
-        "DELTA": bundle(CHANGES, CHANGES, NEW, base=tree(OLD)),
-        "DELTA_DEFLATED": bundle(CHANGES, deflated(CHANGES), NEW, base=tree(OLD)),
+        "DELTA": bundle(CHANGES, CHANGES, NEW, base=tree(OLD)[:16]),
+        "DELTA_DEFLATED": bundle(CHANGES, deflated(CHANGES), NEW, base=tree(OLD)[:16]),
         "IMAGE": bundle(IMAGE, IMAGE, {}, tree=hashlib.sha256(IMAGE).hexdigest(), **FOR_IMAGE),
         "IMAGE_DELTA": bundle(
-            IMAGE_PATCH, IMAGE_PATCH, {}, base=hashlib.sha256(IMAGE).hexdigest(), **(FOR_IMAGE | image_tree)
+            IMAGE_PATCH, IMAGE_PATCH, {}, base=hashlib.sha256(IMAGE).hexdigest()[:16], **(FOR_IMAGE | image_tree)
         ),
         "RECIPIENT_1": RECIPIENTS[1],
+        "SET": bundle(SET, SET, NEW, **FOR_SET),
+        "SET_DEFLATED": bundle(SET, deflated(SET), NEW, **FOR_SET),
         "SEALED_FOR_ONE": sealed(full, RECIPIENTS[1:2]),
         "SEALED_FOR_THREE": sealed(full, RECIPIENTS),
         "OLD_TREE": bytes.fromhex(tree(OLD)),

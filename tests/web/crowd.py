@@ -41,7 +41,8 @@ class Played:
                 self._said(elements["parameters"], status.SUPERSEDED),
             ]
         self.runs = OLD if self.ways[0] == "liar" else manifest
-        return [self.fake.response(token, status.DATA_SUCCESS), self._said(self.trial, status.ACTIVATE_SUCCESS)]
+        done = [self.fake.response(token, status.DATA_SUCCESS), self._said(self.trial, status.ACTIVATE_SUCCESS)]
+        return done[:1] if self.ways[0] == "unheard" else done
 
     def _said(self, token, value):
         self.latest = {token: value}
@@ -57,10 +58,10 @@ class Crowd:
         self.played = {}
         self.manifest = None
 
-    def device(self, name, *ways):
+    def device(self, name, *ways, sealing_key=b""):
         """ways, one after the other: a status that INITIATE is answered with; or, to stay with, "good", "bad" (fails its
-        trial), "liar" (says it is confirmed, and runs the old version), "silent"."""
-        fake = self.site.device(name)
+        trial), "liar" (says it is confirmed, and runs the old version), "silent", "unheard" (that it is confirmed is lost on the way)."""
+        fake = self.site.device(name, sealing_key)
         self.played[fake.uuid] = Played(fake, ways or ("good",))
         return self.played[fake.uuid]
 

@@ -1,7 +1,6 @@
 """The server as `srup serve` runs it, in this process: broker, HTTPS, runner, all real; and simulated devices on it."""
 
 import asyncio
-import contextlib
 from contextlib import asynccontextmanager
 
 from srup_host import bundle
@@ -10,6 +9,7 @@ from srup_host.server import bundles, registry, rollouts
 from srup_host.server.c2 import C2
 from srup_host.server.rollout_plan import Policy
 from srup_host.server.runner import Runner
+from srup_host.tasks import end
 from tests.host.backdrop import create_fleet
 
 
@@ -18,7 +18,10 @@ class Served:
         self.c2 = c2
         self.fleet = c2.fleet
         self.runner = runner
-        self.requests = requests  # downloads
+        self.requests = requests  # over HTTPS
+        self.seen = []  # (device, online?), as the broker says
+        note = c2.note_state
+        c2.note_state = lambda uuid, online: (self.seen.append((uuid, online)), note(uuid, online))
 
     def release(self, version, folder):
         """A bundle, offered."""
@@ -40,7 +43,7 @@ class Served:
         with self.c2.read() as session:
             return rollouts.facts(session, rollouts.one(session, number))
 
-    async def until(self, number, *states, seconds=150):
+    async def until(self, number, *states, seconds=250):
         """The roll-out as it is shown, once it is in one of these states and no device of it is under way."""
         deadline = asyncio.get_running_loop().time() + seconds
         while True:
@@ -53,21 +56,20 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(folder):
+async def serving(folder, trial_s=120):
     fleet, mqtt, https = create_fleet(folder / "fleet")
-    fleet.trial_s = 2  # a trial that is not confirmed ends while the test lasts
+    fleet.trial_s = trial_s
     c2, requests = C2(fleet), []
     async with servers(fleet, mqtt, https, seen=requests.append, c2=c2):
         runner = Runner(c2)
+        c2.hear = runner.hear
+        served = Served(c2, runner, requests)
         tasks = [
             asyncio.create_task(listen(fleet, c2.ledger, runner.hear, "localhost", c2)),
             asyncio.create_task(runner.run()),
         ]
         try:
-            yield Served(c2, runner, requests)
+            yield served
         finally:
-            for task in tasks:
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+            await end(*tasks)
     c2.close()

@@ -32,9 +32,9 @@ class Site:
         self.c2.publish = self.published.append
         self.people = {}
 
-    def device(self, name="kitchen"):
+    def device(self, name="kitchen", sealing_key=b""):
         """A new device of the fleet."""
-        fake = FakeDevice(self.fleet, name)
+        fake = FakeDevice(self.fleet, name, sealing_key)
         with self.c2.write() as session:
             self.c2_sync(session)
         return fake

@@ -9,6 +9,7 @@ from srup_host import keyfiles, signing
 from srup_host.console import Failure
 from srup_host.server import audit, audit_verify
 from srup_host.server.roles import Role
+from srup_host.server.runner import Runner
 from tests.host.shell import run, srup
 
 
@@ -148,3 +149,38 @@ def test_two_processes_write_one_chain(site, keys):
     other.close()
     lines = site.program(Role.VIEWER).get("/api/v1/audit/export").text.splitlines()
     assert audit_verify.verify(lines, *keys).frames == 6
+
+
+def test_the_head_is_signed_every_hour_and_a_log_written_anew_is_found_by_what_was_kept(site, lines, keys, tmp_path):
+    """lines has a head of its own export, at the beginning."""
+    runner, viewer = Runner(site.c2), site.program(Role.VIEWER)
+    kitchen = site.device("pantry")
+
+    def an_hour(*happened):
+        site.clock.now += audit.HOUR_MS
+        for hear in happened:
+            hear()
+        runner.round()
+        return viewer.get("/api/v1/audit/heads").json()
+
+    def speak():
+        site.hear(kitchen, kitchen.inventory({"name": "app", "version": "1.0"}))
+
+    first = an_hour(speak)
+    assert (
+        len(an_hour()) <= len(first) + 1
+    )  # nobody has said anything: what the server asked of devices is in it, at most
+    kept = an_hour(speak)
+    assert [one["head"] for one in kept] == sorted((one["head"] for one in kept), reverse=True)
+    site.clock.now += audit.HOUR_MS // 2
+    speak()
+    runner.round()
+    assert viewer.get("/api/v1/audit/heads").json() == kept  # not before an hour is over
+    assert f"of line {kept[0]['head']}" in site.person(Role.VIEWER).get("/audit").text
+    taken = srup("audit", "heads", "--fleet", site.fleet.directory).out.decode()
+    assert [json.loads(line) for line in taken.splitlines()] == kept[::-1]
+    log = viewer.get("/api/v1/audit/export").text.splitlines()
+    assert audit_verify.verify(log, *keys, taken)
+    forged = rewritten(log, lambda told: [told[0], *told[2:]], site.c2.audit_key)
+    assert "cut or written anew" in fails(forged, keys, taken)
+    assert "no head" in fails(log, keys, "\n")

@@ -55,6 +55,13 @@ def test_from_a_bundle_to_the_last_device(tmp_path):
         assert "RESPONSE" not in out
         code, out, _ = await srup("rollout", "list", "--json")
         assert [one["state"] for one in json.loads(out)] == ["done"]
+        code, out, _ = await srup("fleet", "zone", "sim-00001", "sim-00002", "--zone", "Asia/Tokyo")
+        assert (code, out) == (0, "2 devices: Asia/Tokyo\n")
+        assert '"Asia/Tokyo"' in (await srup("fleet", "show", "sim-00002"))[1]
+        bundle = json.loads((await srup("rollout", "list", "--json"))[1])[0]["bundle"]
+        code, out, _ = await srup("rollout", "create", bundle, "--window", "02:00-04:00", "--seal", "--whole", "--json")
+        policy = json.loads(out)["policy"]
+        assert (policy["zone"], policy["seal"], policy["deltas"]) == ("device", True, False)
 
     story(tmp_path, 6, Ways(latency_s=0.01), told)
 

@@ -13,6 +13,7 @@ from srup_host.ledger import Ledger
 from srup_host.server import database, models
 from srup_host.tables import Base
 from tests.host.fake_device import FakeDevice
+from tests.host.test_disk_full import no_room
 
 LEDGER = ("alarms", "evidence", "heard", "minted", "sent", "transactions")
 
@@ -41,6 +42,9 @@ def test_what_is_asked_for_every_frame_is_asked_of_an_index(tmp_path):
         "SELECT * FROM transactions WHERE device = 'x' AND kind = 1 ORDER BY token DESC LIMIT 1",
         "SELECT id FROM evidence WHERE device = 'x' AND token = x'00'",
         "SELECT max(number) FROM audit",
+        "SELECT max(token) FROM minted WHERE key_id = x'00'",
+        "SELECT * FROM devices WHERE name >= 'kit' AND name < 'kiu'",
+        "SELECT * FROM rollout_devices WHERE rollout = 1 ORDER BY wave, device LIMIT 50",
         "SELECT * FROM rollout_devices WHERE rollout = 1 AND state = 'pending' AND wave <= 3",
     ]
     with engine.connect() as connection:
@@ -55,8 +59,10 @@ def test_what_was_sent_before_there_were_migrations_is_still_known(tmp_path):
     old = create_engine(database.url(fleet))
     Base.metadata.create_all(old, tables=[Base.metadata.tables[name] for name in LEDGER])
     with old.begin() as connection:
-        for index in ("sent_waiting", "sent_to", "sent_type"):
+        for index in ("sent_waiting", "sent_to", "sent_type", "minted_newest"):
             connection.exec_driver_sql(f"DROP INDEX {index}")
+        connection.exec_driver_sql("ALTER TABLE heard DROP COLUMN starts")
+        connection.exec_driver_sql("ALTER TABLE sent DROP COLUMN again")
     row = "INSERT INTO sent (device, token, type, frame, at, unanswered) VALUES (?, ?, 4, x'00', 1, 0)"
     with old.begin() as connection:
         connection.exec_driver_sql(row, (kitchen.uuid, bytes(16)))
@@ -74,3 +80,13 @@ def test_reading_waits_for_nobody_and_sees_one_moment(tmp_path):
     with engine.begin() as writer, database.reading(engine).connect() as reader:
         writer.exec_driver_sql(insert)
         assert reader.exec_driver_sql("SELECT count(*) FROM alarms").scalar() == 0
+
+
+def test_who_asks_while_the_database_is_gone_is_told_to_come_again(site, operator):
+    site.device("kitchen")
+    with no_room(site.fleet.directory):
+        answers = [operator.patch("/api/v1/devices/kitchen", json={"tags": [f"tag-{at}"]}) for at in range(300)]
+    refused = next(answer for answer in answers if answer.status_code != 200)
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
+    assert refused.json()["error"].startswith("the database can't be used")
+    assert operator.patch("/api/v1/devices/kitchen", json={"tags": ["again"]}).json()["tags"] == ["again"]

@@ -1,13 +1,18 @@
 """The registry: what the fleet's directory and the devices' signed frames say, and how well it is known."""
 
+import uuid
+
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from srup import status
+from srup_host import actions
 from srup_host.server import heartbeat, truth
 from srup_host.server.roles import Role
 from srup_host.server.truth import HEARTBEAT_MS, MISSED, Said
 from srup_host.tables import Transaction
-from tests.host.fake_device import NOW
+from tests.host.fake_device import NOW, FakeDevice
+from tests.web.crowd import Crowd
 
 MANIFEST = {"name": "thermometer", "version": "2.0", "tree": "ab" * 32, "counter": 1}
 OLD = MANIFEST | {"version": "1.0", "tree": "cd" * 32}
@@ -163,8 +168,71 @@ def test_the_fleet_in_figures(site):
     figures = site.program(Role.VIEWER).get("/api/v1/fleet").json()
     assert (figures["devices"], figures["online"]) == (3, 1)
     assert figures["versions"][0] == {"app": "thermometer", "version": "2.0", "devices": 2}
+
+
+def metrics(site):
+    """As Prometheus reads them: {name, or (name, label, …): value}."""
     text = site.program(Role.VIEWER).get("/metrics").text
-    assert "srup_devices 3\n" in text and 'srup_devices_running{app="thermometer",version="2.0"} 2' in text
+    samples = [one for family in text_string_to_metric_families(text) for one in family.samples]
+    return {(one.name, *one.labels.values()) if one.labels else one.name: one.value for one in samples}
+
+
+def test_prometheus_sees_a_roll_out_go_on(site):
+    crowd = Crowd(site)
+    crowd.devices(good=8, bad=1)
+    crowd.device("mute", "silent")
+    site.c2.note_state(next(iter(crowd.played)), True)
+    body = {"bundle": crowd.release(), "policy": {"waves": ["100%"], "abort": 1}}
+    site.program(Role.OPERATOR).post("/api/v1/rollouts", json=body)
+    before = metrics(site)
+    assert (before["srup_devices"], before["srup_devices_online"], before["srup_broker_connected"]) == (10, 1, 0)
+    assert before["srup_rollout_devices", "1", "pending"] == 10 and before["srup_rollouts", "running"] == 1
+    crowd.play()
+    during = metrics(site)
+    told = {state: during["srup_rollout_devices", "1", state] for state in ("confirmed", "failed", "staging")}
+    assert told == {"confirmed": 8, "failed": 1, "staging": 1}
+    assert during["srup_devices_running", "thermometer", "2.0"] == 8 and during["srup_devices_failing"] == 1
+    assert during["srup_frames_unanswered"] == len(site.c2.ledger.unanswered()) > 0
+    assert during["srup_audit_lines_total"] > before["srup_audit_lines_total"] and during["srup_alarms_total"] == 0
+    site.hear(next(iter(crowd.played.values())).fake, b"nonsense")
+    site.program(Role.OPERATOR).post("/api/v1/rollouts/1/abort", json={})
+    after = metrics(site)
+    assert after["srup_alarms_total"] == 1 and after["srup_rollouts", "running"] == 0
+    assert not any(name[0] == "srup_rollout_devices" for name in after if isinstance(name, tuple))
+
+
+@pytest.mark.parametrize(
+    ("sent", "word"), [("REVERT", "believed"), ("SELF_DESTRUCT", "believed"), ("REBOOT", "confirmed")]
+)
+def test_after_an_action_that_changes_what_runs_it_is_not_confirmed_any_more(site, sent, word):
+    fake = site.device()
+    site.hear(fake, fake.inventory(OLD))
+    site.clock.now += 1
+    site.c2.ledger.action(fake.device, getattr(actions, sent))
+    assert show(site)["runs"]["word"] == word
+    frames = site.program(Role.VIEWER).get("/api/v1/devices/kitchen/frames").json()
+    assert frames[0]["what"] == f"ACTION {sent}"
+    site.clock.now += 1
+    site.hear(fake, fake.inventory(OLD))  # of afterwards
+    assert show(site)["runs"]["word"] == "confirmed"
+
+
+def test_a_newcomer_that_is_online_before_anybody_has_looked_for_it_is_online(site):
+    fake = FakeDevice(site.fleet, "new")
+    site.c2.note_state(fake.uuid, True)
+    site.c2.note_state("00000000-0000-4000-8000-000000000000", True)  # nobody
+    figures = site.program(Role.VIEWER).get("/api/v1/fleet").json()
+    assert (figures["devices"], figures["online"]) == (1, 1)
+
+
+def test_who_was_connected_before_it_was_let_in_is_online_from_then_on(site):
+    stranger = uuid.uuid4()
+    site.c2.note_state(str(stranger), True)
+    site.c2.met(str(stranger))  # it asks to join
+    FakeDevice(site.fleet, "new", identity=stranger)
+    site.c2.met(str(stranger))
+    figures = site.program(Role.VIEWER).get("/api/v1/fleet").json()
+    assert (figures["devices"], figures["online"]) == (1, 1)
 
 
 def test_each_device_is_asked_once_a_heartbeat_what_it_runs(site):

@@ -6,19 +6,8 @@ from srup import status
 from srup_host.server import rollout_dispatch
 from srup_host.server.roles import Role
 from srup_host.server.runner import Runner
-from tests.web.crowd import Crowd
 
 MINUTE = 60_000
-
-
-@pytest.fixture
-def crowd(site):
-    return Crowd(site)
-
-
-@pytest.fixture
-def operator(site):
-    return site.program(Role.OPERATOR)
 
 
 def create(operator, crowd, code=201, **body):
@@ -104,6 +93,17 @@ def test_a_gate_that_is_not_passed_pauses_and_a_person_may_open_it(crowd, operat
     assert operator.post("/api/v1/rollouts/1/resume", json={"why": "a loose cable"}).json()["wave"] == 1
     crowd.play()
     assert show(operator)["states"] == {"confirmed": 19, "failed": 1}
+
+
+def test_a_success_that_was_lost_on_the_way_is_found_by_asking(crowd, operator):
+    """The broker died between the two answers to a confirm, and kept nothing."""
+    unheard = crowd.device("unheard", "unheard")
+    create(operator, crowd, policy={"waves": ["100%"]})
+    crowd.play()
+    assert show(operator)["states"] == {"on trial": 1} and unheard.runs["version"] == "2.0"
+    crowd.site.clock.now += rollout_dispatch.AGAIN_MS
+    crowd.play()
+    assert show(operator)["states"] == {"confirmed": 1}
 
 
 def test_a_download_that_fails_is_tried_again_later_and_not_for_ever(crowd, operator):

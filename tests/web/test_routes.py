@@ -13,6 +13,7 @@ FILLED = {
     "{token}": "999",
     "{digest}": "ab" * 32,
     "{rollout}": "999",
+    "{order}": "999",
     "{secret}": "nothing",
     "{name}": "style.css",
 }

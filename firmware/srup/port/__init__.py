@@ -14,10 +14,17 @@
                           preference; ppp: the UART of a PPP link, which then is the network: {"uart": 0, "tx": 0, "rx": 1,
                           "baudrate": ...} and what else machine.UART takes (RP2040 and RP2350, firmware with network.PPP)
     network_up()          True while connected; keeps trying while not, and so is to be called often
+    network_stop()        the radio, or the PPP link, off, until network_start again
     tls_wrap(sock, hostname, authorities)    a TLS client on a connected, non-blocking socket; see below
+    tls_closed()          one that it made has been closed
+    tls_keep() tls_lend() tls_back()    the memory of a TLS connection: from now on nothing else gets it, where TLS shares the heap with all
+                          else; but whoever needs much for a moment; who has given it up
     tls_error(error)      True if what a stream raised says that the peer can't be trusted: False for a network fault
     poll_target(stream)   what to give select.poll for it. Read until None before polling: TLS holds bytes back
-    reset() arm(seconds) watch()     of srup_boot.hw
+    reset() arm(seconds) watch() reset_cause()     of srup_boot.hw, there `cause`
+    light_sleep(ms)       returns after so long, a minute at most: memory and clock go on, all else stops
+    beacon(on, pin=None)  blink the board's LED, twice a second, or stop that. pin: of the LED, where the firmware names none. None
+                          where there is nothing to blink with
     feed()                the agent is alive: called in each of its rounds
     free_memory()         bytes of heap left after a collection
     mpy()                 the .mpy format that loads here, as "6.3"; "" where none does

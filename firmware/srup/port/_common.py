@@ -16,7 +16,7 @@ except ImportError:
     from hashlib import sha256  # a firmware without one: micropython-lib's
 
 StuckRandom = _random.StuckRandom
-arm, reset, watch, feed = hw.arm, hw.reset, hw.watch, hw.feed
+arm, reset, watch, feed, reset_cause = hw.arm, hw.reset, hw.watch, hw.feed, hw.cause
 ticks_ms, ticks_add, ticks_diff = time.ticks_ms, time.ticks_add, time.ticks_diff
 
 _EPOCH = 946_684_800_000 if time.gmtime(0)[0] == 2000 else 0  # ESP32 counts from 2000, RP2040 and unix from 1970
@@ -46,12 +46,20 @@ def sleep_ms(ms):
     return asyncio.sleep_ms(ms)
 
 
-def tls_wrap(sock, hostname, authorities):
+def tls_wrap(sock, hostname, authorities, make_room=lambda: None):
     gc.collect()  # mbedTLS out of memory in a handshake reports a bad certificate
     context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)  # verifies: CERT_REQUIRED is this class's default
     for der in authorities:
         context.load_verify_locations(der)  # each call adds one
+    make_room()  # the last thing before: what is smaller has found its place elsewhere
     return context.wrap_socket(sock, server_hostname=hostname, do_handshake_on_connect=False)
+
+
+def _nothing():
+    """Of the firmware's own memory: elsewhere TLS has that."""
+
+
+tls_closed = tls_keep = tls_lend = tls_back = _nothing
 
 
 def tls_error(error):

@@ -8,7 +8,7 @@ import time
 
 _ATTEMPT = 5000  # milliseconds between two calls; lwIP itself goes on asking for a minute
 _HANG_UP = 500  # milliseconds that the peer has to answer our goodbye
-_NO_ADDRESS = "0.0.0.0"
+_NO_ADDRESS = "0.0.0.0"  # noqa: S104 - nothing is bound to it
 
 
 class Ppp:
@@ -16,7 +16,13 @@ class Ppp:
 
     def __init__(self, link):
         self._link = link
+        self.on()
+
+    def on(self):
         self._connect()
+
+    def off(self):
+        self.close()
 
     def up(self):
         """True while connected. While not, the peer is called again after each _ATTEMPT."""

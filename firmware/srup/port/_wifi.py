@@ -12,9 +12,16 @@ class Wifi:
         self._station = station
         self._networks = networks
         self._next = 0
+        self.on()
+
+    def on(self):
         self._since = time.ticks_ms()
-        station.active(True)
+        self._station.active(True)
         self._connect()
+
+    def off(self):
+        self._next = max(0, self._next - 1)  # the one that it is connected to is the first to be tried again
+        self._station.active(False)
 
     def up(self):
         """True while connected. While not, the next network gets its turn after each _ATTEMPT; one alone is tried again."""

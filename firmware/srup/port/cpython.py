@@ -13,7 +13,7 @@ from srup_boot import hw
 
 BOARD = "CPYTHON"
 StuckRandom = _random.StuckRandom
-arm, reset, watch, feed = hw.arm, hw.reset, hw.watch, hw.feed
+arm, reset, watch, feed, reset_cause = hw.arm, hw.reset, hw.watch, hw.feed, hw.cause
 
 _PERIOD = 1 << 30  # ticks wrap round as MicroPython's do
 
@@ -54,8 +54,21 @@ def network_start(wifi, ppp=None):
     """The host is connected, or not: nothing to start."""
 
 
+def network_stop():
+    """The host stays connected."""
+
+
 def network_up():
     return True
+
+
+def light_sleep(ms):
+    time.sleep(ms / 1000)
+
+
+def beacon(on, pin=None):
+    """The host has nothing to blink with."""
+    return
 
 
 class TlsStream:
@@ -91,6 +104,13 @@ def tls_wrap(sock, hostname, authorities):
     return TlsStream(context.wrap_socket(sock, server_hostname=hostname, do_handshake_on_connect=False))
 
 
+def tls_closed():
+    """A host has memory for TLS."""
+
+
+tls_keep = tls_lend = tls_back = tls_closed
+
+
 def tls_error(error):
     network = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
     return isinstance(error, (ssl.SSLError, ValueError)) and not isinstance(error, network)
@@ -117,7 +137,7 @@ def micropython():
 def aes_ecb(key):
     from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes  # here, as few need it
 
-    encryptor = Cipher(algorithms.AES(key), modes.ECB()).encryptor()
+    encryptor = Cipher(algorithms.AES(key), modes.ECB()).encryptor()  # noqa: S305 - CTR is made of it
 
     def encrypt(data, into):
         into[:] = encryptor.update(bytes(data))

@@ -29,7 +29,25 @@ def set_clock(ms, known=False):
 
 def network_start(wifi, ppp=None):  # no PPP here yet
     global _wifi
-    _wifi = Wifi(network.WLAN(network.STA_IF), wifi)
+    if _wifi:
+        _wifi.on()
+    else:
+        _wifi = Wifi(network.WLAN(network.STA_IF), wifi)
+
+
+def network_stop():
+    if _wifi:
+        _wifi.off()
+
+
+def light_sleep(ms):
+    machine.lightsleep(ms)
+
+
+def beacon(on, pin=None):
+    from srup.port._blink import blink  # here, as few boards are ever looked for
+
+    return blink(machine, on, pin, 1)
 
 
 def network_up():

@@ -5,6 +5,7 @@ import sys
 import machine
 import network
 
+from srup.port import _common, _room
 from srup.port._common import *
 from srup.port._common import clock_ms, mixed_random, set_rtc
 from srup_boot import hw
@@ -29,7 +30,9 @@ def set_clock(ms, known=False):
 
 def network_start(wifi, ppp=None):
     global _network
-    if ppp:
+    if _network:
+        _network.on()
+    elif ppp:
         from srup.port._ppp import Ppp
 
         # In the stubs only where stock firmware has it, which is not on this port.
@@ -44,8 +47,28 @@ def _uart(uart=0, tx=0, rx=1, **settings):
     return machine.UART(uart, tx=machine.Pin(tx), rx=machine.Pin(rx), **settings)
 
 
+def network_stop():
+    if _network:
+        _network.off()
+
+
+def light_sleep(ms):
+    machine.lightsleep(ms)
+
+
+def beacon(on, pin=None):
+    from srup.port._blink import blink  # here, as few boards are ever looked for
+
+    return blink(machine, on, pin, -1)
+
+
 def network_up():
     return _network is not None and _network.up()
+
+
+def tls_wrap(sock, hostname, authorities):
+    _tls_room.opened()
+    return _common.tls_wrap(sock, hostname, authorities, _tls_room.lend)
 
 
 def reset():
@@ -54,4 +77,6 @@ def reset():
     hw.reset()
 
 
+_tls_room = _room.Room()
+tls_closed, tls_keep, tls_lend, tls_back = _tls_room.closed, _tls_room.keep, _tls_room.lend, _tls_room.back
 random = mixed_random(unique_id())

@@ -8,6 +8,7 @@ Two environment variables make it more of a board:
 """
 
 import os
+import time
 
 from srup.port._common import *
 from srup.port._common import clock_ms, mixed_random
@@ -40,7 +41,21 @@ def network_start(wifi, ppp=None):
     """The host is connected, or not: nothing to start."""
 
 
+def network_stop():
+    """The host stays connected."""
+
+
 def network_up():
+    return True
+
+
+def light_sleep(ms):
+    time.sleep_ms(ms)
+
+
+def beacon(on, pin=None):
+    """On the console, in place of a light."""
+    print("beacon", "on" if on else "off")
     return True
 
 

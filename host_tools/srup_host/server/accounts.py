@@ -26,7 +26,7 @@ PASSWORD_MOST = 256
 IDLE_MS = 12 * 3_600_000  # after which a session that nobody uses ends
 SESSION_MS = 7 * 86_400_000  # after which any session ends
 INVITATION_MS = 86_400_000
-TOKEN_PREFIX = "srup_"  # so that a token that got into a file or a log is found there
+TOKEN_PREFIX = "srup_"  # noqa: S105 - so that a token that got into a file or a log is found there
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 _USED_MS = 60_000  # a session's last use is noted no more often

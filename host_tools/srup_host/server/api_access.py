@@ -7,7 +7,7 @@ from pydantic import Field
 from sqlalchemy import select
 
 from srup_host.server import accounts
-from srup_host.server.asking import Body, Here, Who
+from srup_host.server.asking import Body, Here, Id, Who
 from srup_host.server.models import Account, ApiToken
 from srup_host.server.roles import Role
 
@@ -52,7 +52,7 @@ def account_facts(account: Account) -> dict[str, Any]:
     }
 
 
-def change_account(c2: Here, account: int, body: AccountBody) -> dict[str, Any]:
+def change_account(c2: Here, account: Id, body: AccountBody) -> dict[str, Any]:
     """Another role, or closed. The sessions of this account end."""
     role = None if body.role is None else accounts.role_of(body.role)
     with c2.write() as session:
@@ -84,6 +84,6 @@ def make_token(c2: Here, body: TokenBody) -> dict[str, Any]:
         return _token_facts(entry) | {"secret": secret}
 
 
-def revoke_token(c2: Here, token: int) -> None:
+def revoke_token(c2: Here, token: Id) -> None:
     with c2.write() as session:
         accounts.revoke_token(session, token, c2.now())

@@ -37,6 +37,12 @@ def head(c2: Here) -> dict[str, Any]:
     return json.loads(signed)
 
 
+def heads(c2: Here, size: Size = 100) -> list[dict[str, Any]]:
+    """Heads signed so far, one an hour at least while there is something new; the newest first."""
+    with c2.read() as session:
+        return [json.loads(one.head) for one in audit.heads(session, size)]
+
+
 def export(c2: Here) -> StreamingResponse:
     """The whole log as JSON Lines, with a signed head at its end: for srup audit verify."""
     with c2.write() as session:

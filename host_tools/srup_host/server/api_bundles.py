@@ -16,7 +16,7 @@ from srup_host.server.models import Release
 
 def facts(release: Release) -> dict[str, Any]:
     names = ("digest", "name", "version", "url", "size", "manifest", "added", "added_by")
-    return {name: getattr(release, name) for name in names}
+    return {name: getattr(release, name) for name in names} | {"what": bundles.what(release)}
 
 
 def list_bundles(c2: Here) -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ Text = Annotated[str, Query(max_length=64)]
 class LabelsBody(Body):
     groups: list[str] | None = Field(None, max_length=64)
     tags: list[str] | None = Field(None, max_length=64)
+    zone: str | None = Field(None, max_length=64, description='its time zone, as in Europe/Paris; "" for none')
 
 
 class BulkBody(LabelsBody):
@@ -35,16 +36,11 @@ def overview(c2: Here) -> dict[str, Any]:
 
 
 def in_figures(session: Session) -> dict[str, Any]:
-    everyone = select(func.count()).select_from(Member).where(Member.left.is_(None))
-    return {
-        "devices": session.scalar(everyone),
-        "online": session.scalar(everyone.where(Member.online)),
-        "failing": session.scalar(everyone.where(Member.failures > 0)),
-        "quarantined": session.scalar(everyone.where(Member.quarantined.is_not(None))),
-        "versions": [
-            {"app": app, "version": version, "devices": number} for app, version, number in registry.versions(session)
-        ],
-    }
+    versions = registry.versions(session)
+    names = ("devices", "online", "failing", "quarantined")
+    figures: dict[str, Any] = {name: sum(getattr(one, name) for one in versions) for name in names}
+    shown = [{"app": one.app, "version": one.version, "devices": one.devices} for one in versions]
+    return figures | {"versions": shown}
 
 
 def list_devices(
@@ -87,26 +83,28 @@ def frames(c2: Here, device: str, size: Size = 50) -> list[dict[str, Any]]:
 
 
 def label(c2: Here, device: str, body: LabelsBody) -> dict[str, Any]:
-    """Set groups, or tags, or both."""
+    """Set groups, tags, the time zone: what is given of these."""
     with c2.write() as session:
         member = registry.one(session, device)
-        _label(session, c2, member.uuid, body)
-        return registry.labels(session, [member.uuid])[member.uuid]
+        _label(session, c2, member, body)
+        return {**registry.labels(session, [member.uuid])[member.uuid], "zone": member.zone}
 
 
 def label_many(c2: Here, body: BulkBody) -> dict[str, int]:
-    """The same groups, or tags, for many devices: all of them, or, if one is unknown, none."""
+    """The same groups, tags or time zone for many devices: all of them, or, if one is unknown, none."""
     with c2.write() as session:
         members = [registry.one(session, device) for device in body.devices]
         for member in members:
-            _label(session, c2, member.uuid, body)
+            _label(session, c2, member, body)
     return {"devices": len(members)}
 
 
-def _label(session: Session, c2: C2, uuid: str, body: LabelsBody) -> None:
+def _label(session: Session, c2: C2, member: Member, body: LabelsBody) -> None:
     for kind, names in (("group", body.groups), ("tag", body.tags)):
         if names is not None:
-            registry.set_labels(session, uuid, kind, names, c2.now())
+            registry.set_labels(session, member.uuid, kind, names, c2.now())
+    if body.zone is not None:
+        registry.set_zone(session, member, body.zone, c2.now())
 
 
 def quarantine(c2: Here, device: str, body: QuarantineBody) -> dict[str, Any]:

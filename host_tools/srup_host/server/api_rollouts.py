@@ -8,10 +8,11 @@ from pydantic import Field
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from srup_host import console
 from srup_host.server import bundles, registry, rollout_states, rollouts
-from srup_host.server.asking import Body, Here, Page, Size
+from srup_host.server.asking import Body, Here, Id, Page, Size
 from srup_host.server.c2 import C2
-from srup_host.server.models import Happening, Member, Rollout, Target
+from srup_host.server.models import Happening, Member, Release, Rollout, Target
 from srup_host.server.rollout_plan import Policy
 
 
@@ -55,14 +56,14 @@ def create(c2: Here, body: RolloutBody) -> dict[str, Any]:
         return rollouts.facts(session, made)
 
 
-def show(c2: Here, rollout: int) -> dict[str, Any]:
+def show(c2: Here, rollout: Id) -> dict[str, Any]:
     with c2.read() as session:
         return rollouts.facts(session, rollouts.one(session, rollout))
 
 
 def devices(
     c2: Here,
-    rollout: int,
+    rollout: Id,
     state: Annotated[str, Query(max_length=32)] = "",
     page: Page = 1,
     size: Size = 100,
@@ -74,17 +75,24 @@ def devices(
 
 
 def targets(session: Session, rollout: int, state: str, page: int, size: int) -> dict[str, Any]:
-    query = select(Target, Member.name).join(Member, Member.uuid == Target.device).where(Target.rollout == rollout)
-    query = query.where(Target.state == state) if state else query
-    total = session.scalar(select(func.count()).select_from(query.subquery()))
-    rows = session.execute(query.order_by(Target.wave, Member.name).offset((page - 1) * size).limit(size))
-    names = ("device", "wave", "state", "status", "attempts", "since", "due", "why")
+    wanted = (Target.rollout == rollout, Target.state == state) if state else (Target.rollout == rollout,)
+    total = session.scalar(select(func.count()).where(*wanted))
+    query = select(Target, Member.name).join(Member, Member.uuid == Target.device).where(*wanted)
+    rows = session.execute(query.order_by(Target.wave, Target.device).offset((page - 1) * size).limit(size))
+    names = ("device", "wave", "state", "status", "attempts", "since", "due", "why", "bundle", "sealed")
     found = [{name: getattr(target, name) for name in names} | {"name": name} for target, name in rows]
-    return {"total": total, "page": page, "devices": found}
+    sent = _what(session, {one["bundle"] for one in found})
+    return {"total": total, "page": page, "devices": [one | {"sent": sent.get(one["bundle"], "")} for one in found]}
+
+
+def _what(session: Session, digests: set[str]) -> dict[str, str]:
+    """Of each bundle: all of it, or a delta, and how large."""
+    found = session.scalars(select(Release).where(Release.digest.in_(digests)))
+    return {one.digest: f"{bundles.what(one)}, {console.size(one.size)}" for one in found}
 
 
 def events(
-    c2: Here, rollout: int, device: Annotated[str, Query(max_length=64)] = "", size: Size = 100
+    c2: Here, rollout: Id, device: Annotated[str, Query(max_length=64)] = "", size: Size = 100
 ) -> list[dict[str, Any]]:
     """Its transitions, the newest first."""
     query = select(Happening).where(Happening.rollout == rollout).order_by(Happening.id.desc()).limit(size)
@@ -105,27 +113,27 @@ def _change(c2: C2, number: int, change: Callable[[Session, Rollout], None]) -> 
     return shown
 
 
-def approve(c2: Here, rollout: int) -> dict[str, Any]:
+def approve(c2: Here, rollout: Id) -> dict[str, Any]:
     """Let it begin. Whoever made it can't."""
     return _change(c2, rollout, lambda session, found: rollouts.approve(session, found, c2.now()))
 
 
-def activate(c2: Here, rollout: int) -> dict[str, Any]:
+def activate(c2: Here, rollout: Id) -> dict[str, Any]:
     """Let what is staged be activated. Whoever made it can't."""
     return _change(c2, rollout, lambda session, found: rollouts.let_activate(session, found, c2.now()))
 
 
-def pause(c2: Here, rollout: int, body: WhyBody) -> dict[str, Any]:
+def pause(c2: Here, rollout: Id, body: WhyBody) -> dict[str, Any]:
     """Begin with no more devices, and activate none, until it is resumed."""
     return _move(c2, rollout, rollout_states.PAUSE, body.why)
 
 
-def resume(c2: Here, rollout: int, body: WhyBody) -> dict[str, Any]:
+def resume(c2: Here, rollout: Id, body: WhyBody) -> dict[str, Any]:
     """Go on; past a closed gate, too."""
     return _change(c2, rollout, lambda session, found: rollouts.resume(session, found, c2.now(), body.why))
 
 
-def abort(c2: Here, rollout: int, body: WhyBody) -> dict[str, Any]:
+def abort(c2: Here, rollout: Id, body: WhyBody) -> dict[str, Any]:
     """For good. What is staged is cancelled, what is not confirmed yet goes back by itself."""
     return _move(c2, rollout, rollout_states.ABORT, body.why)
 

@@ -1,7 +1,12 @@
 """The server as an ASGI application: the routes of the table, each behind its door, and behind them what devices download."""
 
+from http import HTTPStatus
+from typing import Any
+
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
 
 from srup import __version__
 from srup_host.console import Failure
@@ -13,7 +18,24 @@ from srup_host.server.headers import SecurityHeaders
 from srup_host.server.pages import render
 from srup_host.server.routes import ROUTES, Route
 
-_STATUS = {errors.Missing: 404, errors.NotLoggedIn: 401, errors.Forbidden: 403, errors.TooMany: 429}
+_STATUS = {
+    errors.Missing: 404,
+    errors.NotLoggedIn: 401,
+    errors.Forbidden: 403,
+    errors.TooMany: 429,
+    errors.Unavailable: 503,
+}
+_AGAIN_S = 5  # after which to ask again, where the database has gone
+
+
+_REFUSALS = (400, 401, 403, 404, 413, 429, 503)
+
+
+class Refusal(BaseModel):
+    """What went wrong, and what to do about it."""
+
+    error: str
+    hint: str
 
 
 def create(c2: C2) -> FastAPI:
@@ -32,6 +54,7 @@ def create(c2: C2) -> FastAPI:
     app.add_middleware(Bodies)
     app.add_middleware(SecurityHeaders)
     app.add_exception_handler(Failure, _refused)
+    app.add_exception_handler(HTTPException, _unheard)
     return app
 
 
@@ -44,15 +67,25 @@ def _add(app: FastAPI, route: Route) -> None:
         dependencies=[Depends(needs(route.role))],
         include_in_schema=not route.page,
         response_model=None,
+        response_class=Response if route.media or route.status == 204 else JSONResponse,
+        responses=_answers(route),
         tags=[route.role.word],
     )
+
+
+def _answers(route: Route) -> dict[int | str, dict[str, Any]]:
+    """What the description says of them, beside 422 and the success itself."""
+    refused = {"model": Refusal}
+    found: dict[int | str, dict[str, Any]] = {code: refused for code in _REFUSALS}
+    found |= {code: {"description": HTTPStatus(code).phrase} for code in route.also}
+    return found | ({route.status: {"content": {route.media: {}}}} if route.media else {})
 
 
 def _refused(request: Request, error: Exception) -> Response:
     """What went wrong, for programs as JSON, for people as a page."""
     assert isinstance(error, Failure)
     status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
-    headers = {"Retry-After": str(error.seconds)} if isinstance(error, errors.TooMany) else {}
+    headers = _retry_after(error)
     if status == 401 and _is_page(request) and request.method == "GET":
         return RedirectResponse("/log-in", 303)
     if _is_page(request):
@@ -60,6 +93,18 @@ def _refused(request: Request, error: Exception) -> Response:
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return JSONResponse({"error": error.message, "hint": error.hint}, status, headers)
+
+
+def _retry_after(error: Failure) -> dict[str, str]:
+    if isinstance(error, errors.TooMany):
+        return {"Retry-After": str(error.seconds)}
+    return {"Retry-After": str(_AGAIN_S)} if isinstance(error, errors.Unavailable) else {}
+
+
+def _unheard(request: Request, error: Exception) -> Response:
+    """What the framework refuses, in the form that all refusals have."""
+    assert isinstance(error, HTTPException)
+    return JSONResponse({"error": error.detail, "hint": ""}, error.status_code, error.headers)
 
 
 def _is_page(request: Request) -> bool:

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Path, Query, Request
 from pydantic import BaseModel, ConfigDict
 
 from srup_host.server.accounts import Actor
@@ -21,7 +21,7 @@ Here = Annotated[C2, Depends(_c2)]
 Who = Annotated[Actor, Depends(_actor)]
 Page = Annotated[int, Query(ge=1, le=1_000_000, description="Which page, from 1.")]
 Size = Annotated[int, Query(ge=1, le=500, description="Entries a page.")]
-Number = Annotated[int, Query(ge=1, le=2**53)]
+Id = Annotated[int, Path(ge=1, le=2**53)]  # of a row: no database takes any number there is
 
 
 class Body(BaseModel):

@@ -7,15 +7,16 @@ A line is JSON with sorted keys and no spaces:
 frame is hex, "" where nothing was signed; previous is the hash of the line before (64 zeros before the first); a line's hash is
 SHA-256("SRUP-audit-1\\0" | line). So a line that is changed, taken out or moved breaks the chain. What a chain can't show by
 itself, a tail cut off or a log written anew, the head shows: number and hash of the newest line, signed with the server's
-audit key, and kept elsewhere.
+audit key every hour, and kept elsewhere.
 """
 
 import getpass
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
 from typing import Any
 
 from sqlalchemy import select
@@ -26,16 +27,20 @@ from srup_host.fleet import Fleet
 from srup_host.server.models import AuditHead, AuditLine
 
 START = "0" * 64  # what the first line has for the hash before it
+HOUR_MS = 3_600_000
 LINE, HEAD = b"SRUP-audit-1\0", b"SRUP-audit-head-1\0"
+
+_TAIL = "audit tail"  # in a transaction's info: nobody else appends while it lasts
 
 _actor: ContextVar[str] = ContextVar("actor")
 
 
 def actor() -> str:
-    """Who is at work: a person, an API token, a roll-out; at the command line the user of this machine."""
+    """Who is at work: a person, an API token, a roll-out, a device; at the command line the user of this machine."""
     return _actor.get("") or f"shell:{_user()}"
 
 
+@cache
 def _user() -> str:
     try:
         return getpass.getuser()
@@ -76,8 +81,8 @@ def append(
     frame: bytes = b"",
 ) -> None:
     """Add a line in the caller's exclusive transaction. subject: a device's UUID, or what it is about."""
-    last = newest(session)
-    number = last.number + 1 if last else 1
+    number, previous = session.info.get(_TAIL) or _tail(session)
+    number += 1
     fields = {
         "number": number,
         "at": at,
@@ -86,11 +91,18 @@ def append(
         "subject": subject,
         "details": dict(details or {}),
         "frame": frame.hex(),
-        "previous": last.hash.hex() if last else START,
+        "previous": previous,
     }
     line = encode(fields)
-    session.add(AuditLine(number=number, line=line, hash=bytes.fromhex(hash_of(line)), at=at, subject=subject))
-    session.flush()
+    digest = hash_of(line)
+    session.add(AuditLine(number=number, line=line, hash=bytes.fromhex(digest), at=at, subject=subject))
+    session.info[_TAIL] = number, digest
+
+
+def _tail(session: Session) -> tuple[int, str]:
+    """Number and hash of the newest line."""
+    last = newest(session)
+    return (last.number, last.hash.hex()) if last else (0, START)
 
 
 def newest(session: Session) -> AuditLine | None:
@@ -118,6 +130,19 @@ def sign_head(session: Session, signer: signing.PrivateKey, at: int) -> str | No
     head = head_line(signer, last.number, last.hash.hex(), at)
     session.merge(AuditHead(number=last.number, head=head))
     return head
+
+
+def sign_hourly(session: Session, signer: signing.PrivateKey, at: int) -> None:
+    """The newest line, if something has been written since the last head and that is an hour old."""
+    [*last] = heads(session, 1)
+    due = not last or at - json.loads(last[0].head)["at"] >= HOUR_MS
+    if due and (line := newest(session)) and (not last or last[0].number < line.number):
+        sign_head(session, signer, at)
+
+
+def heads(session: Session, most: int) -> Iterable[AuditHead]:
+    """The newest first."""
+    return session.scalars(select(AuditHead).order_by(AuditHead.number.desc()).limit(most))
 
 
 def head_line(signer: signing.PrivateKey, number: int, digest: str, at: int) -> str:

@@ -34,6 +34,19 @@ def head(fleet_dir: FleetOption = None) -> None:
     c2.close()
 
 
+@app.command()
+def heads(
+    most: Annotated[int, typer.Option("--most", min=1, help="So many of the newest.")] = 10_000,
+    fleet_dir: FleetOption = None,
+) -> None:
+    """The heads that the server has signed, one an hour: JSON Lines, the newest last. For srup audit verify --head."""
+    c2 = C2(Fleet.open(fleet_dir))
+    with c2.read() as session:
+        signed = [one.head for one in audit.heads(session, most)]
+    c2.close()
+    sys.stdout.writelines(f"{head}\n" for head in reversed(signed))
+
+
 def _sign(c2: C2) -> str:
     with c2.write() as session:
         signed = audit.sign_head(session, c2.audit_key, c2.now())
@@ -47,7 +60,9 @@ def verify(
     log: Annotated[Path, typer.Argument(metavar="FILE", help="An export.")],
     head: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="A head from before: shows a tail cut off, or a log written anew."),
+        typer.Option(
+            metavar="FILE", help="A head from before, or several: shows a tail cut off, or a log written anew."
+        ),
     ] = None,
     key: Annotated[
         str, typer.Option(metavar="KEY", help="The audit key: PEM file or hex.", show_default="the fleet's")

@@ -35,7 +35,7 @@ class Log:
 def verify(lines: Iterable[str], audit_key: bytes, command_key: bytes | None = None, kept: str | None = None) -> Log:
     """Raises Failure, exit code 1, which names the first line that is wrong.
 
-    command_key: None: frames to devices are not checked · kept: a head from elsewhere, as JSON.
+    command_key: None: frames to devices are not checked · kept: heads from elsewhere, as JSON Lines.
     """
     log = Log()
     for position, text in enumerate(lines, 1):
@@ -104,6 +104,13 @@ def _match(log: Log, head: dict[str, Any]) -> None:
 
 
 def _check_kept(log: Log, kept: str, audit_key: bytes) -> None:
+    if not kept.strip():
+        raise Failure("there is no head to compare with", code=REFUSED)
+    for line in kept.splitlines():
+        _check_one(log, line, audit_key)
+
+
+def _check_one(log: Log, kept: str, audit_key: bytes) -> None:
     try:
         head = json.loads(kept)
         check_head(head, audit_key)

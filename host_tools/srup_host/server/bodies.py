@@ -4,10 +4,12 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from srup import limits
 from srup_host.server import bundles
 
 MOST = 1024 * 1024
 _BUNDLES = ("/bundles", "/api/v1/bundles")
+_POLLS = "/srup/v1/"
 _FORM = 64 * 1024  # what a form has around the file
 _WHY = "the body is too long"
 
@@ -22,7 +24,7 @@ class Bodies:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        left = bundles.MOST + _FORM if scope["path"] in _BUNDLES else MOST
+        left = _most(scope["path"])
         declared = dict(scope["headers"]).get(b"content-length", b"0")
         if not declared.isdigit() or int(declared) > left:
             await JSONResponse({"error": _WHY, "hint": ""}, 413)(scope, receive, send)
@@ -37,3 +39,9 @@ class Bodies:
             return message
 
         await self._app(scope, counted, send)
+
+
+def _most(path: str) -> int:
+    if path.startswith(_POLLS):
+        return limits.POLL_BODY
+    return bundles.MOST + _FORM if path in _BUNDLES else MOST

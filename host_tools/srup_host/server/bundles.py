@@ -57,5 +57,11 @@ def one(session: Session, text: str) -> Release:
     return found[0]
 
 
+def what(release: Release) -> str:
+    """All of it, or a change to something; in words."""
+    base = release.manifest.get("base")
+    return f"delta to {str(base)[:8]}…" if base else "whole"
+
+
 def newest_first(session: Session) -> list[Release]:
     return list(session.scalars(select(Release).order_by(Release.added.desc(), Release.digest)))

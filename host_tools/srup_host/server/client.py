@@ -38,11 +38,17 @@ class Client:
             timeout=_TIMEOUT_S,
         )
 
+    def close(self) -> None:
+        self._http.close()
+
     def get(self, path: str, **asked: Any) -> Any:
         return self._call("GET", path, params={name: value for name, value in asked.items() if value not in (None, "")})
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
         return self._call("POST", path, json=dict(body))
+
+    def patch(self, path: str, body: Mapping[str, Any]) -> Any:
+        return self._call("PATCH", path, json=dict(body))
 
     def upload(self, path: Path) -> Any:
         """Add a bundle."""

@@ -1,29 +1,48 @@
-"""The server's database, c2.sqlite in the fleet's directory: one writer at a time, its schema kept up to date by Alembic.
+"""The server's database, its schema kept up to date by Alembic: c2.sqlite in the fleet's directory, or the PostgreSQL of SRUP_DATABASE.
 
-A transaction takes SQLite's write lock when it begins, so that what was read is still true when it is written. Whoever only
-reads uses `reading`, which waits for nobody.
+One writer at a time: a transaction takes SQLite's write lock when it begins, or in PostgreSQL an advisory lock of ours, so that what was
+read is still true when it is written, and the audit log is one chain. Whoever only reads uses `reading`, which waits for nobody.
 """
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
+from threading import Lock
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect
+from sqlalchemy.exc import InterfaceError, OperationalError, PendingRollbackError
+from sqlalchemy.orm import Session
 
 from srup_host.fleet import Fleet
+from srup_host.server.errors import Unavailable
 
-HEAD = "0002"  # the newest of migrations/versions
+HEAD = "0007"  # the newest of migrations/versions
 _BEFORE_MIGRATIONS = "0001"  # what a database without a version number has
+_LOCK = 0x53525550  # "SRUP": nobody else's number in this database
 _WAIT_MS = 10_000  # for another process's transaction
 
 
 def url(fleet: Fleet) -> str:
-    return f"sqlite:///{fleet.directory / 'c2.sqlite'}"
+    """SRUP_DATABASE, as in postgresql+psycopg://user:password@host/name, or the fleet's own file."""
+    return os.environ.get("SRUP_DATABASE") or f"sqlite:///{fleet.directory / 'c2.sqlite'}"
 
 
 def connect(where: str) -> Engine:
     """The database at this URL, at the newest version of its schema."""
-    engine = create_engine(where)
+    engine = create_engine(where, pool_pre_ping=not where.startswith("sqlite"))
+    (_as_sqlite if engine.dialect.name == "sqlite" else _as_postgresql)(engine)
+    _turns[engine] = Lock()
+    with translated(), engine.begin() as connection:
+        if _version(connection) != HEAD:
+            _upgrade(connection)
+    return engine
 
+
+def _as_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _: object) -> None:
         connection.isolation_level = None
@@ -35,15 +54,69 @@ def connect(where: str) -> Engine:
         reads = connection.get_execution_options().get("reading")
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
-    with engine.begin() as connection:
-        if _version(connection) != HEAD:
-            _upgrade(connection)
-    return engine
+
+def _as_postgresql(engine: Engine) -> None:
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        if not connection.get_execution_options().get("reading"):
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """A database that can't be reached, as Unavailable: who does without it for a while goes on when it is back."""
+    try:
+        yield
+    except (
+        OperationalError,
+        InterfaceError,
+        PendingRollbackError,
+    ) as error:  # the last one where it went within a savepoint
+        raise Unavailable(f"the database can't be used: {str(error).splitlines()[0]}") from None
+
+
+@contextmanager
+def looking(engine: Engine) -> Iterator[Session]:
+    """A consistent view, for looking only."""
+    with translated(), Session(engine, expire_on_commit=False) as session:
+        yield session
 
 
 def reading(engine: Engine) -> Engine:
     """The same database for those who change nothing: a consistent view, and no lock."""
     return engine.execution_options(reading=True)
+
+
+_turns: WeakKeyDictionary[Engine, Lock] = (
+    WeakKeyDictionary()
+)  # threads take turns; SQLite would have them ask again and again
+_writing: ContextVar[Session | None] = ContextVar("writing", default=None)
+
+
+@contextmanager
+def exclusive(engine: Engine) -> Iterator[Session]:
+    """One writer at a time, in whichever process; all or nothing.
+
+    Within another one of the same database it is a part of that: kept with it, and undone alone where it fails. So who has
+    much to write has one commit for it. What is noted in the session's info holds for as long, and goes with what is undone.
+    """
+    around = _writing.get()
+    if around is not None and around.bind is engine:
+        noted = dict(around.info)
+        try:
+            with around.begin_nested():
+                yield around
+        except BaseException:
+            around.info.clear()
+            around.info.update(noted)
+            raise
+        return
+    with translated(), _turns[engine], Session(engine, expire_on_commit=False) as session, session.begin():
+        token = _writing.set(session)
+        try:
+            yield session
+        finally:
+            _writing.reset(token)
 
 
 def _version(connection: Connection) -> str | None:

@@ -3,11 +3,11 @@
 import json
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from srup import status, wire
-from srup_host import tables
+from srup_host import actions, tables
 from srup_host.receiving import Kind
 from srup_host.server import registry, truth
 from srup_host.server.models import Member
@@ -17,12 +17,13 @@ from srup_host.tables import Alarm, Evidence, Heard, Sent
 
 def facts(session: Session, members: list[Member], now: int) -> list[dict[str, Any]]:
     """What lists show of devices."""
-    labels = registry.labels(session, [member.uuid for member in members])
-    return [_facts(member) | labels[member.uuid] | _words(known(session, member, now)) for member in members]
+    uuids = [member.uuid for member in members]
+    labels, runs = registry.labels(session, uuids), known(session, members, now)
+    return [_facts(member) | labels[member.uuid] | _words(runs[member.uuid]) for member in members]
 
 
 def _facts(member: Member) -> dict[str, Any]:
-    names = ("uuid", "name", "board", "fingerprint", "provisioned", "online", "seen", "failures", "quarantined")
+    names = ("uuid", "name", "board", "fingerprint", "provisioned", "online", "seen", "failures", "quarantined", "zone")
     return {name: getattr(member, name) for name in names} | {"quarantined_why": member.quarantined_why}
 
 
@@ -31,18 +32,31 @@ def _words(runs: Truth) -> dict[str, Any]:
     return {"runs": said | {"at": runs.at, "evidence": runs.evidence}}
 
 
-def known(session: Session, member: Member, now: int) -> Truth:
-    """What the device runs, and how well that is known."""
-    return truth.of(_said(session, member), tables.latest_update(session, member.uuid), now)
+def known(session: Session, members: list[Member], now: int) -> dict[str, Truth]:
+    """What each device runs, and how well that is known. A few questions to the database, however many they are."""
+    uuids = [member.uuid for member in members]
+    said, updates, ordered = _said(session, members), tables.latest_updates(session, uuids), _ordered(session, uuids)
+    return {uuid: truth.of(said.get(uuid), updates.get(uuid), now, ordered.get(uuid, "")) for uuid in uuids}
 
 
-def _said(session: Session, member: Member) -> Said | None:
-    heard = session.get(Heard, member.uuid)
-    if heard is None or heard.inventory_at is None:
-        return None
-    query = select(Evidence.id).where(Evidence.device == member.uuid, Evidence.at <= heard.inventory_at)
-    frame = session.scalar(query.where(Evidence.token == heard.token).limit(1))
-    return Said(member.app, member.version, heard.inventory_at, frame)
+def _said(session: Session, members: list[Member]) -> dict[str, Said]:
+    runs = {member.uuid: (member.app, member.version) for member in members}
+    same = (Evidence.device == Heard.device) & (Evidence.token == Heard.token) & (Evidence.at <= Heard.inventory_at)
+    query = select(Heard.device, Heard.inventory_at, func.min(Evidence.id)).outerjoin(Evidence, same)
+    query = query.where(Heard.device.in_(runs), Heard.inventory_at.is_not(None)).group_by(Heard.device)
+    return {row[0]: Said(*runs[row[0]], row[1] or 0, row[2]) for row in session.execute(query)}
+
+
+def _ordered(session: Session, uuids: list[str]) -> dict[str, str]:
+    """An action sent since its inventory after which a device may run something else, or nothing any more."""
+    since = (Heard.device == Sent.device) & (Sent.at >= Heard.inventory_at)
+    query = select(Sent).join(Heard, since).where(Sent.device.in_(uuids), Sent.type == wire.ACTION).order_by(Sent.id)
+    named = [(sent.device, _action(sent)) for sent in session.scalars(query)]
+    return {device: name for device, name in named if name in ("REVERT", "SELF_DESTRUCT")}
+
+
+def _action(sent: Sent) -> str:
+    return actions.name(wire.decode(sent.frame).elements["action"])
 
 
 def whole(session: Session, member: Member, now: int) -> dict[str, Any]:
@@ -67,7 +81,8 @@ def frames(session: Session, uuid: str, most: int) -> list[dict[str, Any]]:
 
 
 def _sent(sent: Sent) -> dict[str, Any]:
-    return _frame("to", sent.id, sent.at, sent.frame, sent.name, "waits for its answer" if sent.unanswered else "")
+    what = f"{sent.name} {_action(sent)}" if sent.type == wire.ACTION else sent.name
+    return _frame("to", sent.id, sent.at, sent.frame, what, "waits for its answer" if sent.unanswered else "")
 
 
 def _heard(evidence: Evidence) -> dict[str, Any]:

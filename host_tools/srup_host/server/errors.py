@@ -15,6 +15,10 @@ class Forbidden(Failure):
     """Whoever is asking may not."""
 
 
+class Unavailable(Failure):
+    """Something that the server needs has gone, for now."""
+
+
 class TooMany(Failure):
     """Too many requests. seconds: to wait."""
 

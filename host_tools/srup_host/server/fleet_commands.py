@@ -63,8 +63,19 @@ def show(
     runs = found["runs"]
     what = f" {runs['app']} {runs['version']}" if runs["app"] else ""
     console.say(f"{found['name']}: {runs['word']}{what}; {runs['why']}", _STYLES.get(runs["word"], ""))
-    keys = ("uuid", "board", "fingerprint", "groups", "tags", "online", "quarantined_why")
-    rows = [(key, json.dumps(found[key])) for key in keys if found[key] not in (None, [])]
+    keys = ("uuid", "board", "fingerprint", "groups", "tags", "zone", "online", "quarantined_why")
+    rows = [(key, json.dumps(found[key])) for key in keys if found[key] not in (None, [], "")]
     console.columns([*rows, ("seen", when(found["seen"]))], ("cyan",))
     arrows = {"to": "->", "from": "<-"}
     console.columns([(when(one["at"]), arrows[one["direction"]], one["what"], one["note"]) for one in frames], ("dim",))
+
+
+@app.command()
+def zone(
+    device: Annotated[list[str], typer.Argument(metavar="DEVICE ...", help="Names or UUIDs.")],
+    name: Annotated[str, typer.Option("--zone", metavar="ZONE", help='As in Europe/Paris; "" for none.')],
+    fleet_dir: FleetOption = None,
+) -> None:
+    """Say in which time zone devices are: the windows of roll-outs are theirs."""
+    done = Client(fleet_dir).patch("/devices", {"devices": device, "zone": name})
+    console.say(f"{done['devices']} device{'s' * (done['devices'] != 1)}: {name or 'no time zone'}")

@@ -9,7 +9,7 @@ from srup_host.server.models import Member
 from srup_host.server.truth import HEARTBEAT_MS
 from srup_host.tables import Heard, Sent
 
-BATCH = 100  # devices asked at a time: a fleet that has been away does not come back all at once
+BATCH = 50  # devices asked at a time: a fleet that has been away does not come back all at once
 
 
 def ask(c2: C2) -> int:
@@ -20,7 +20,7 @@ def ask(c2: C2) -> int:
     query = select(Member).where(Member.left.is_(None), Member.uuid.not_in(recent), Member.uuid.not_in(asked))
     with c2.read() as session:
         members = list(session.scalars(query.order_by(Member.uuid).limit(BATCH)))
-    with audit.acting("server"):
+    with audit.acting("server"), c2.sending() as send:
         for member in members:
-            c2.send(c2.ledger.id_request, registry.as_device(member))
+            send(c2.ledger.id_request, registry.as_device(member))
     return len(members)

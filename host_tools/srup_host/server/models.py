@@ -89,7 +89,8 @@ class Member(Base):
 
     online: what its last will says; nothing is decided by it · seen: when it last sent a frame of its own · app, version,
     counter: as its latest signed inventory says, here to be searched; tables.Heard has the inventory itself · failures: updates
-    that failed since the last one that did not · left: since when the fleet's directory has it no more.
+    that failed since the last one that did not · left: since when the fleet's directory has it no more · zone: where it is, as in
+    Europe/Paris; "" where nobody has said.
     """
 
     __tablename__ = "devices"
@@ -108,9 +109,11 @@ class Member(Base):
     quarantined: Mapped[int | None] = mapped_column(index=True)
     quarantined_why: Mapped[str | None]
     left: Mapped[int | None]
+    zone: Mapped[str] = mapped_column(default="", server_default="", index=True)
 
 
-Index("device_runs", Member.app, Member.version)
+# All that registry.versions looks at: it goes through the whole fleet.
+Index("device_figures", Member.app, Member.version, Member.left, Member.online, Member.failures, Member.quarantined)
 
 
 class Label(Base):
@@ -120,6 +123,23 @@ class Label(Base):
     kind: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(primary_key=True)
     device: Mapped[str] = mapped_column(ForeignKey("devices.uuid"), primary_key=True, index=True)
+
+
+class Order(Base):
+    """An action that takes two keys, and so two persons. own: its parameters · token: what it will be sent under, once it has been
+    prepared · state: waiting, sent or withdrawn."""
+
+    __tablename__ = "orders"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    device: Mapped[str] = mapped_column(ForeignKey("devices.uuid"))
+    action: Mapped[int]
+    own: Mapped[bytes]
+    state: Mapped[str]
+    token: Mapped[bytes | None]
+    made: Mapped[int]
+    made_by: Mapped[str]
+    ended: Mapped[int | None]
+    ended_by: Mapped[str]
 
 
 # Releases and roll-outs
@@ -161,8 +181,9 @@ class Rollout(Base):
 
 
 class Target(Base):
-    """A device of a roll-out. token: of its INITIATE · due: not before · claimed: by a runner, until then · status: the
-    device's last word · attempts: INITIATEs so far · since: when it came into this state."""
+    """A device of a roll-out. token: of its INITIATE · due: not before · status: the device's last
+    word · attempts: INITIATEs so far · since: when it came into this state · bundle: what it was sent last, perhaps a delta ·
+    sealed: the name of the copy that was made for it alone."""
 
     __tablename__ = "rollout_devices"
     rollout: Mapped[int] = mapped_column(ForeignKey("rollouts.id"), primary_key=True)
@@ -174,11 +195,13 @@ class Target(Base):
     attempts: Mapped[int] = mapped_column(default=0)
     due: Mapped[int] = mapped_column(default=0)
     since: Mapped[int]
-    claimed: Mapped[int] = mapped_column(default=0)
     why: Mapped[str] = mapped_column(default="")
+    bundle: Mapped[str] = mapped_column(default="", server_default="")
+    sealed: Mapped[str] = mapped_column(default="", server_default="")
 
 
 Index("target_due", Target.rollout, Target.state, Target.wave, Target.due)
+Index("target_page", Target.rollout, Target.wave, Target.device)
 
 
 class Happening(Base):

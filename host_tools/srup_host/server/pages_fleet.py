@@ -7,10 +7,14 @@ from fastapi import Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from srup_host.console import Failure
-from srup_host.server import api_fleet, device_view, registry
+from srup_host.joins import Joins
+from srup_host.server import api_fleet, api_orders, audit, device_view, registry
 from srup_host.server.api_fleet import LabelsBody, QuarantineBody, Text
-from srup_host.server.asking import Here, Page
+from srup_host.server.api_orders import ActionBody
+from srup_host.server.asking import Here, Id, Page
+from srup_host.server.c2 import C2
 from srup_host.server.pages import render
+from srup_host.tables import Sent
 
 SIZE = 100
 FRAMES = 50
@@ -50,8 +54,8 @@ def ask(c2: Here, device: str) -> Response:
     return _back(device)
 
 
-def label(c2: Here, device: str, groups: Field = "", tags: Field = "") -> Response:
-    api_fleet.label(c2, device, LabelsBody(groups=groups.split(), tags=tags.split()))
+def label(c2: Here, device: str, groups: Field = "", tags: Field = "", zone: Field = "") -> Response:
+    api_fleet.label(c2, device, LabelsBody(groups=groups.split(), tags=tags.split(), zone=zone.strip()))
     return _back(device)
 
 
@@ -72,5 +76,44 @@ def _back(device: str) -> Response:
     return RedirectResponse(f"/devices/{device}", 303)
 
 
-def joins(request: Request) -> Response:
-    return render(request, "joins")
+def act(c2: Here, device: str, action: Field = "", parameters: Field = "", name: Field = "") -> Response:
+    """At once, or as an order that waits for a second person."""
+    done = api_orders.act(c2, device, ActionBody(action=action, parameters=parameters, name=name))
+    return RedirectResponse("/orders", 303) if done["order"] else _back(device)
+
+
+def orders(c2: Here, request: Request) -> Response:
+    return render(request, "orders", orders=api_orders.list_orders(c2, SIZE))
+
+
+def withdraw(c2: Here, order: Id) -> Response:
+    api_orders.withdraw(c2, order)
+    return RedirectResponse("/orders", 303)
+
+
+def joins(c2: Here, request: Request) -> Response:
+    return render(request, "joins", waiting=_joins(c2).waiting())
+
+
+def _joins(c2: C2) -> Joins:
+    return Joins(c2.fleet, c2.ledger, c2.now)
+
+
+def let_in(c2: Here, device: str, name: Field = "") -> Response:
+    """Whoever does it has compared the six words."""
+    member, person = [], audit.actor()
+
+    def accept() -> Sent:
+        came, sent = _joins(c2).accept(device, name, person)
+        member.append(came)
+        return sent
+
+    c2.send(accept)
+    return _back(member[0].uuid)
+
+
+def refuse(c2: Here, device: str) -> Response:
+    gone = _joins(c2).refuse(device)
+    with c2.write() as session:
+        audit.append(session, c2.now(), "join refused", gone.uuid)
+    return RedirectResponse("/joins", 303)

@@ -13,7 +13,7 @@ from srup_host.console import Failure
 from srup_host.server import accounts as stored
 from srup_host.server import api_access, api_audit, api_bundles
 from srup_host.server.api_access import AccountBody, InvitationBody
-from srup_host.server.asking import Here
+from srup_host.server.asking import Here, Id
 from srup_host.server.c2 import C2
 from srup_host.server.pages import render
 
@@ -46,7 +46,9 @@ async def add_bundle(c2: Here, request: Request) -> Response:
 
 
 def audit(c2: Here, request: Request, before: Annotated[int | None, Query(ge=1, le=2**53)] = None) -> Response:
-    return render(request, "audit", lines=api_audit.lines(c2, before, "", SIZE), size=SIZE)
+    return render(
+        request, "audit", lines=api_audit.lines(c2, before, "", SIZE), size=SIZE, heads=api_audit.heads(c2, 24)
+    )
 
 
 def accounts(c2: Here, request: Request) -> Response:
@@ -59,7 +61,7 @@ def invite(c2: Here, request: Request, role: Text) -> Response:
     return render(request, "accounts", accounts=api_access.list_accounts(c2), link=link)
 
 
-def change_account(c2: Here, account: int, name: Text = "") -> Response:
+def change_account(c2: Here, account: Id, name: Text = "") -> Response:
     """Close it, if its name is given; open it again, if it is closed."""
     with c2.read() as session:
         found = stored.account(session, account)

@@ -1,6 +1,7 @@
 """Pages: roll-outs."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -11,7 +12,7 @@ from srup_host.console import Failure
 from srup_host.server import api_bundles, api_rollouts
 from srup_host.server.api_fleet import Text
 from srup_host.server.api_rollouts import RolloutBody, WhyBody
-from srup_host.server.asking import Here, Page
+from srup_host.server.asking import Here, Id, Page
 from srup_host.server.c2 import C2
 from srup_host.server.pages import render
 from srup_host.server.rollout_states import FAILED
@@ -25,12 +26,20 @@ def rollouts(c2: Here, request: Request, page: Page = 1) -> Response:
     return render(request, "rollouts", rollouts=found, page=page, size=SIZE)
 
 
-def rollout(c2: Here, request: Request, rollout: int, state: Text = "", page: Page = 1) -> Response:
+def rollout(c2: Here, request: Request, rollout: Id, state: Text = "", page: Page = 1) -> Response:
     shown = api_rollouts.show(c2, rollout)
     targets = api_rollouts.devices(c2, rollout, state, page, SIZE)
     failed = api_rollouts.devices(c2, rollout, FAILED, 1, SIZE)
-    query = f"state={state}&" if state else ""
-    values = {"rollout": shown, "targets": targets, "failed": failed, "page": page, "size": SIZE, "query": query}
+    query = f"{urlencode({'state': state})}&" if state else ""
+    values = {
+        "rollout": shown,
+        "targets": targets,
+        "failed": failed,
+        "page": page,
+        "size": SIZE,
+        "query": query,
+        "state": state,
+    }
     return render(request, "rollout", **values)
 
 
@@ -56,6 +65,7 @@ def _body(given: dict[str, str]) -> RolloutBody:
     policy: dict[str, Any] = {name: given[name] for name in ("window", "zone", "activation", "rate") if name in given}
     policy |= {name: float(given[name]) / 100 for name in ("success", "abort") if name in given}
     policy |= {"waves": given.get("waves", "100%").split(), "approval": "approval" in given}
+    policy |= {"deltas": "whole" not in given, "seal": "seal" in given}
     selector = {name: given.get(name, "") for name in _SELECTOR}
     return RolloutBody.model_validate({"bundle": given.get("bundle", ""), "selector": selector, "policy": policy})
 
@@ -66,27 +76,27 @@ def _words(error: Exception) -> str:
     return str(error)
 
 
-def approve(c2: Here, rollout: int) -> Response:
+def approve(c2: Here, rollout: Id) -> Response:
     api_rollouts.approve(c2, rollout)
     return _back(rollout)
 
 
-def activate(c2: Here, rollout: int) -> Response:
+def activate(c2: Here, rollout: Id) -> Response:
     api_rollouts.activate(c2, rollout)
     return _back(rollout)
 
 
-def pause(c2: Here, rollout: int) -> Response:
+def pause(c2: Here, rollout: Id) -> Response:
     api_rollouts.pause(c2, rollout, WhyBody())
     return _back(rollout)
 
 
-def resume(c2: Here, rollout: int) -> Response:
+def resume(c2: Here, rollout: Id) -> Response:
     api_rollouts.resume(c2, rollout, WhyBody())
     return _back(rollout)
 
 
-async def abort(c2: Here, request: Request, rollout: int) -> Response:
+async def abort(c2: Here, request: Request, rollout: Id) -> Response:
     why = str((await request.form()).get("why", ""))[:200]
     await run_in_threadpool(api_rollouts.abort, c2, rollout, WhyBody(why=why))
     return _back(rollout)

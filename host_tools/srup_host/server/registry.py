@@ -4,17 +4,19 @@ The fleet's directory says who belongs to it and with which key; what is here be
 """
 
 import hashlib
-import json
 from collections.abc import Iterable
+from typing import Any, NamedTuple
 
-from sqlalchemy import Select, delete, func, select
+from sqlalchemy import Select, case, delete, func, select
 from sqlalchemy.orm import Session
 
 from srup_host.console import Failure
 from srup_host.fleet import NAME, Device, Fleet
+from srup_host.inventory import read
 from srup_host.server import audit
 from srup_host.server.errors import Missing
 from srup_host.server.models import Label, Member
+from srup_host.server.rollout_plan import zone
 
 KINDS = ("group", "tag")
 
@@ -60,10 +62,10 @@ def heard(session: Session, uuid: str, at: int, inventory: bytes = b"") -> None:
     member = session.get_one(Member, uuid)
     member.seen = at
     try:
-        told = json.loads(inventory) if inventory else None
+        told = read(inventory) if inventory else None
     except ValueError:
         return
-    if isinstance(told, dict):
+    if told:
         member.app, member.version = _text(told.get("name")), _text(told.get("version"))
         member.counter = told["counter"] if type(told.get("counter")) is int else None
 
@@ -72,10 +74,13 @@ def _text(value: object) -> str | None:
     return value[:64] if isinstance(value, str) else None
 
 
-def state(session: Session, uuid: str, online: bool) -> None:
-    """What the broker says in the device's name; a hint, signed by nobody."""
-    if member := session.get(Member, uuid):
-        member.online = online
+def state(session: Session, uuid: str, online: bool) -> bool:
+    """What the broker says in the device's name; a hint, signed by nobody. True if that is news."""
+    member = session.get(Member, uuid)
+    if member is None or member.online == online:
+        return False
+    member.online = online
+    return True
 
 
 # Looking
@@ -94,9 +99,7 @@ def members(
     """The devices of which all that is given is true, by name. search: how a name or UUID begins."""
     query = select(Member).where(Member.left.is_(None)).order_by(Member.name, Member.uuid)
     if search:
-        query = query.where(
-            Member.name.startswith(search, autoescape=True) | Member.uuid.startswith(search, autoescape=True)
-        )
+        query = query.where(_begins(Member.name, search) | _begins(Member.uuid, search))
     for column, value in ((Member.board, board), (Member.version, version)):
         query = query.where(column == value) if value else query
     for kind, name in (("group", group), ("tag", tag)):
@@ -106,6 +109,11 @@ def members(
     if quarantined is not None:
         query = query.where(Member.quarantined.is_not(None) if quarantined else Member.quarantined.is_(None))
     return query if online is None else query.where(Member.online.is_(online))
+
+
+def _begins(column: Any, text: str) -> Any:
+    """As an index finds it."""
+    return (column >= text) & (column < f"{text}\U0010ffff")
 
 
 def one(session: Session, name_or_uuid: str) -> Member:
@@ -121,12 +129,24 @@ def as_device(member: Member) -> Device:
     return Device(member.uuid, member.name, member.board, member.public_key, member.provisioned)
 
 
-def versions(session: Session) -> list[tuple[str | None, str | None, int]]:
-    """(application, version, how many devices say so), the most frequent first."""
-    count = func.count()
-    query = select(Member.app, Member.version, count).where(Member.left.is_(None))
-    rows = session.execute(query.group_by(Member.app, Member.version).order_by(count.desc()))
-    return [(app, version, number) for app, version, number in rows]
+class Version(NamedTuple):
+    """What some devices say they run, and how many they are: all, online, of late failing, in quarantine."""
+
+    app: str | None
+    version: str | None
+    devices: int
+    online: int
+    failing: int
+    quarantined: int
+
+
+def versions(session: Session) -> list[Version]:
+    """The most frequent first. One look at the table, however large, has all figures of the fleet."""
+    flags = Member.online, Member.failures > 0, Member.quarantined.is_not(None)
+    counted = [func.sum(case((flag, 1), else_=0)) for flag in flags]
+    query = select(Member.app, Member.version, func.count(), *counted).where(Member.left.is_(None))
+    rows = session.execute(query.group_by(Member.app, Member.version).order_by(func.count().desc()))
+    return [Version(*row[:2], *map(int, row[2:])) for row in map(tuple, rows)]
 
 
 def labels(session: Session, uuids: Iterable[str]) -> dict[str, dict[str, list[str]]]:
@@ -150,6 +170,26 @@ def set_labels(session: Session, uuid: str, kind: str, names: Iterable[str], at:
     session.execute(delete(Label).where(Label.device == uuid, Label.kind == kind))
     session.add_all(Label(kind=kind, name=name, device=uuid) for name in names)
     audit.append(session, at, f"set {kind}s", uuid, {f"{kind}s": names})
+
+
+def set_zone(session: Session, member: Member, name: str, at: int) -> None:
+    """Where it is, as in Europe/Paris; "" for nobody knows. Raises Failure for what is no time zone."""
+    try:
+        member.zone = zone(name) if name else ""
+    except ValueError as error:
+        raise Failure(str(error), "one of the IANA's names, as in Europe/Paris") from None
+    audit.append(session, at, "set time zone", member.uuid, {"zone": name})
+
+
+def replace(session: Session, old: Device, new: Device, at: int) -> None:
+    """`new` takes the name, the groups, the tags and the time zone of `old`."""
+    gone, came = enrol(session, old, at), enrol(session, new, at)
+    had = labels(session, [gone.uuid])[gone.uuid]
+    for kind in KINDS:
+        set_labels(session, came.uuid, kind, had[f"{kind}s"], at)
+        set_labels(session, gone.uuid, kind, [], at)
+    came.name, came.zone = gone.name, gone.zone
+    audit.append(session, at, "device replaced", gone.uuid, {"by": came.uuid, "name": gone.name})
 
 
 def quarantine(session: Session, member: Member, why: str, at: int) -> None:

@@ -52,9 +52,18 @@ def create(
     ] = 0.1,
     rate: Annotated[int, typer.Option(min=0, help="Devices a minute.", show_default="no limit")] = 0,
     window: Annotated[str, typer.Option(metavar="HH:MM-HH:MM", help="When devices may begin.")] = "",
-    zone: Annotated[str, typer.Option(metavar="ZONE", help="Time zone of the window.")] = "UTC",
+    zone: Annotated[
+        str,
+        typer.Option(
+            metavar="ZONE", help="Time zone of the window, as in Europe/Paris.", show_default="each device's own"
+        ),
+    ] = "device",
     approval: Annotated[bool, typer.Option("--approval", help="Begin when an approver says so.")] = False,
     hold: Annotated[bool, typer.Option("--hold", help="Stage, and activate when an approver says so.")] = False,
+    deltas: Annotated[
+        bool, typer.Option("--deltas/--whole", help="Send a delta where the server has one to what a device runs.")
+    ] = True,
+    seal: Annotated[bool, typer.Option("--seal", help="Encrypt it for each device alone to read.")] = False,
     dynamic: Annotated[bool, typer.Option("--dynamic", help="Take in devices that come to match later.")] = False,
     watch_it: Annotated[bool, typer.Option("--watch", help="And watch it.")] = False,
     as_json: JsonOption = False,
@@ -72,6 +81,7 @@ def create(
         "zone": zone,
     }
     policy |= {"approval": approval, "activation": "approval" if hold else "automatic", "dynamic": dynamic}
+    policy |= {"deltas": deltas, "seal": seal}
     selector = {"board": board, "version": version, "group": group, "tag": tag}
     body = {"bundle": digest, "name": name, "devices": device or [], "selector": selector, "policy": policy}
     made = client.post("/rollouts", body)

@@ -1,12 +1,19 @@
-"""The second half of a round: what is due is sent: confirms and questions, ACTIVATEs, and INITIATEs to those whose turn it is."""
+"""The second half of a round: what is due is sent: confirms and questions, ACTIVATEs, and INITIATEs to those whose turn it is.
 
-from sqlalchemy import func, select
+Each batch is one transaction of the database: it claims the devices, signs and records their frames, and steps their table.
+What another worker has claimed just now is passed over.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from srup_host.console import Failure
-from srup_host.fleet import Device
 from srup_host.server import choosing, registry, rollout_states, rollouts
-from srup_host.server.models import Happening, Member, Release, Target
+from srup_host.server.models import Happening, Member, Release, Rollout, Target
 from srup_host.server.rollout_half import Half
 from srup_host.server.rollout_states import (
     ACTIVATING,
@@ -15,114 +22,138 @@ from srup_host.server.rollout_states import (
     RUNNING,
     STAGED,
     STAGING,
+    SUCCEEDED,
     TRIAL,
     UNDER_WAY,
     WITHDRAWN,
 )
 from srup_host.tables import Sent
 
-CLAIM_MS = 60_000  # a device that a worker has claimed is left to it so long
 AGAIN_MS = 30_000  # after which a confirm or a question that had no effect is sent again
 BUSY_MS = 5_000  # after which a device is tried again that had something else to answer
-TRIALS = 200  # under way at a time: a trial's time is short, and our confirm must come within it
-BATCH = 50  # devices begun, and activated, in a round
+TRIALS = 200  # under way at a time, at most; and to begin with:
+TRIALS_FIRST = 10
+BATCH = 50  # devices of a transaction
+
+Send = Callable[..., Sent]
+Claimed = tuple[Target, Member]
 
 
 class Dispatch(Half):
     def send(self, state: str) -> None:
         """state: the roll-out's."""
-        self._remind()
-        if state == RUNNING and self._policy.in_window(self._now):
+        while self._remind() == BATCH:
+            pass
+        if state == RUNNING and (self._policy.has_own_windows or self._policy.in_window(self._now)):
             self._activate()
             self._begin()
 
-    def _remind(self) -> None:
+    def _in_window(self, session: Session) -> list[Any]:
+        """Who may begin and be activated now: with a window of each device's own, those where it is the time for it."""
+        if not self._policy.has_own_windows:
+            return []
+        zones = session.scalars(select(Member.zone).distinct())
+        return [Member.zone.in_([zone for zone in zones if self._policy.in_window(self._now, zone)])]
+
+    # What is under way
+
+    def _remind(self) -> int:
         """Confirm trials; ask those that report a success what they run, and of whom no answer has come for long what became
-        of it. Again while that has had no effect."""
-        with self._c2.write() as session:
-            waits = (STAGING, ACTIVATING, TRIAL, REPORTED, WITHDRAWN)
-            found = list(session.scalars(self._targets().where(Target.state.in_(waits), Target.due <= self._now)))
-            for target in found:
+        of it. Again while that has had no effect. How many of them were due."""
+        waits = (TRIAL, REPORTED, STAGING, ACTIVATING, WITHDRAWN)
+        due = self._due(Target.state.in_(waits)).order_by(Target.state != TRIAL, Target.due)
+        with self._batch(due.limit(BATCH)) as (_, send, claimed):
+            for target, member in claimed:
+                reminded = target.due != target.since  # perhaps it took the confirm, and what it said of that was lost
                 target.due = self._now + (AGAIN_MS if target.state in (TRIAL, REPORTED) else self._patience())
-        for target in found:
-            device = self._device(target)
-            if target.state == TRIAL:
-                why = self._publish(self._c2.ledger.confirm, device, target.token)
-            else:
-                why = self._publish(self._c2.ledger.id_request, device)
-            if why:
-                self._later(target, why)
+                device = registry.as_device(member)
+                if target.state == TRIAL:
+                    self._try(target, send, self._c2.ledger.confirm, device, target.token)
+                if target.state != TRIAL or reminded:
+                    self._try(target, send, self._c2.ledger.id_request, device)
+        return len(claimed)
 
     def _patience(self) -> int:
         """How long to wait for an answer before asking, ms: several times before the device counts as silent."""
         return max(AGAIN_MS, self._policy.timeout_s * 1000 // 8)
 
-    def _device(self, target: Target) -> Device:
-        with self._c2.read() as session:
-            return registry.as_device(session.get_one(Member, target.device))
+    def _due(self, *those: Any) -> Select[Target, Member]:
+        query = select(Target, Member).join(Member, Member.uuid == Target.device)
+        return query.where(Target.rollout == self._number, Target.due <= self._now, *those)
 
-    def _later(self, target: Target, why: str) -> None:
-        with self._c2.write() as session:
-            again = session.get_one(Target, (target.rollout, target.device))
-            again.due, again.claimed, again.why = self._now + BUSY_MS, 0, why
+    @contextmanager
+    def _batch(self, due: Select[Target, Member]) -> Iterator[tuple[Session, Send, list[Claimed]]]:
+        """A transaction; nobody else has these devices while it lasts."""
+        with self._c2.sending() as send, self._c2.write() as session:
+            rows = session.execute(due.with_for_update(of=Target, skip_locked=True))
+            yield session, send, [(target, member) for target, member in rows]
+
+    def _try(self, target: Target, send: Send, make: Send, *what: object) -> None:
+        """Sign and record what `make` makes of `what`; later, if that can't be now."""
+        try:
+            send(make, *what)
+        except Failure as failure:
+            target.due, target.why = self._now + BUSY_MS, failure.message
+
+    # What is staged
 
     def _activate(self) -> None:
-        if not self._may_activate():
+        with self._c2.read() as session:
+            rollout = rollouts.one(session, self._number)
+            free, who = self._room(session), self._in_window(session)
+        if free <= 0 or not self._may_activate(rollout):
             return
-        with self._c2.read() as session:
-            busy = self._targets().where(Target.state.in_((ACTIVATING, TRIAL))).with_only_columns(func.count())
-            free = max(0, TRIALS - (session.scalar(busy) or 0))
-            query = self._targets().where(Target.state == STAGED, Target.due <= self._now)
-            found = list(session.scalars(query.limit(min(BATCH, free))))
-        for target in found:
-            device = self._device(target)
+        with self._batch(self._due(Target.state == STAGED, *who).limit(min(BATCH, free))) as (_, send, claimed):
+            for target, member in claimed:
+                self._try(target, send, self._c2.ledger.activate, registry.as_device(member), self._step(target))
 
-            def stepped(session: Session, sent: Sent, target: Target = target) -> None:
-                self._stepped(session, target, rollout_states.GO)
+    def _room(self, session: Session) -> int:
+        """How many more trials may begin. Our confirm must come in time however busy the machine is: so no more are under way than
+        twice as many as have ended well in the last quarter of a trial's time, and a few to begin with."""
+        busy = select(func.count()).where(Target.rollout == self._number, Target.state.in_((ACTIVATING, TRIAL)))
+        recent = Happening.at > self._now - self._c2.fleet.trial_s * 250
+        ended = select(func.count()).where(Happening.rollout == self._number, Happening.event == SUCCEEDED, recent)
+        most = min(TRIALS, TRIALS_FIRST + 2 * (session.scalar(ended) or 0))
+        return most - (session.scalar(busy) or 0)
 
-            why = self._publish(self._c2.ledger.activate, device, stepped)
-            if why:
-                self._later(target, why)
-
-    def _may_activate(self) -> bool:
-        with self._c2.read() as session:
-            approved = rollouts.one(session, self._number).activation_by is not None
+    def _may_activate(self, rollout: Rollout) -> bool:
+        approved = rollout.activation_by is not None
         when = {"automatic": True, "approval": approved, "time": self._now >= self._policy.activate_at}
         return when[self._policy.activation]
 
-    def _stepped(self, session: Session, target: Target, event: str) -> Target:
-        """The step that goes with a frame, in its transaction. Raises Failure, and nothing is sent, where it is not due any more."""
-        current = session.get_one(Target, (target.rollout, target.device))
-        rollout = rollouts.one(session, self._number)
-        if rollout.state != RUNNING or rollouts.step(session, current, event, self._now) is None:
-            raise Failure("it has changed meanwhile")
-        current.due = self._now + self._patience()
-        self.changed = True
-        return current
+    def _step(self, target: Target) -> Callable[[Session, Sent], None]:
+        """The step that goes with a frame, in its transaction. Raises Failure, and nothing is sent, where the roll-out has ended."""
+
+        def step(session: Session, sent: Sent) -> None:
+            event = rollout_states.GO if target.state == STAGED else rollout_states.BEGIN
+            state = session.scalar(select(Rollout.state).where(Rollout.id == self._number))
+            if state != RUNNING or rollouts.step(session, target, event, self._now) is None:
+                raise Failure("it has changed meanwhile")
+            target.due = self._now + self._patience()
+            if event == rollout_states.BEGIN:
+                target.token, target.status = sent.token, None
+                target.attempts += 1
+            self.changed = True
+
+        return step
+
+    # Those whose turn it is
 
     def _begin(self) -> None:
-        for target in self._claim():
-            with self._c2.read() as session:
-                member = session.get_one(Member, target.device)
-                release = session.get_one(Release, rollouts.one(session, self._number).bundle)
-                release = choosing.bundle_for(session, release, member)
-            if member.quarantined is not None or member.left is not None:
-                self._leave(target, "in quarantine" if member.quarantined else "gone from the fleet")
-            else:
-                self._initiate(target, registry.as_device(member), release)
-
-    def _claim(self) -> list[Target]:
-        """Devices whose turn it is, each for one worker."""
-        with self._c2.write() as session:
+        elsewhere = select(Target.device).where(Target.rollout != self._number, Target.state.in_(UNDER_WAY))
+        with self._c2.read() as session:
             rollout = rollouts.one(session, self._number)
-            elsewhere = select(Target.device).where(Target.rollout != self._number, Target.state.in_(UNDER_WAY))
-            due = (Target.due <= self._now) & (Target.claimed <= self._now - CLAIM_MS)
-            query = self._targets().where(Target.state == PENDING, Target.wave <= rollout.wave, due)
-            query = query.where(Target.device.not_in(elsewhere)).order_by(Target.wave, Target.due)
-            found = list(session.scalars(query.limit(self._allowance(session))))
-            for target in found:
-                target.claimed = self._now
-            return found
+            release = session.get_one(Release, rollout.bundle)
+            among = choosing.equals(session, release) if self._policy.deltas else [release]
+            allowed, who = self._allowance(session), self._in_window(session)
+        due = self._due(Target.state == PENDING, Target.wave <= rollout.wave, Target.device.not_in(elsewhere), *who)
+        with self._batch(due.order_by(Target.wave, Target.due).limit(allowed)) as (session, send, claimed):
+            for target, member in claimed:
+                if why := self._unfit(member):
+                    rollouts.step(session, target, rollout_states.LEAVE, self._now, why)
+                    self.changed = True
+                else:
+                    self._initiate(target, member, choosing.bundle_for(session, among, member, target), send)
 
     def _allowance(self, session: Session) -> int:
         """How many devices may begin now."""
@@ -132,19 +163,19 @@ class Dispatch(Half):
         begun = begun.where(Happening.at > self._now - 60_000, Happening.event == rollout_states.BEGIN)
         return max(0, min(BATCH, self._policy.rate - (session.scalar(begun) or 0)))
 
-    def _leave(self, target: Target, why: str) -> None:
-        with self._c2.write() as session:
-            current = session.get_one(Target, (target.rollout, target.device))
-            rollouts.step(session, current, rollout_states.LEAVE, self._now, why)
-        self.changed = True
+    def _unfit(self, member: Member) -> str:
+        """Why this device is left out; "" if it is not."""
+        if member.quarantined is not None:
+            return "in quarantine"
+        if member.left is not None:
+            return "gone from the fleet"
+        no_key = self._policy.seal and not self._c2.fleet.device(member.uuid).sealing_key
+        return "it has made no key for sealed bundles" if no_key else ""
 
-    def _initiate(self, target: Target, device: Device, release: Release) -> None:
-        def stepped(session: Session, sent: Sent) -> None:
-            current = self._stepped(session, target, rollout_states.BEGIN)
-            current.token, current.status, current.claimed = sent.token, None, 0
-            current.attempts += 1
-
-        digest = bytes.fromhex(release.digest)
-        why = self._publish(self._c2.ledger.initiate, device, release.url, digest, release.manifest, stepped)
-        if why:
-            self._later(target, why)
+    def _initiate(self, target: Target, member: Member, release: Release, send: Send) -> None:
+        fleet, where = self._c2.fleet, (release.url, bytes.fromhex(release.digest))
+        if self._policy.seal:
+            where = choosing.seal(fleet, release, member, target)
+        target.bundle = release.digest
+        device, step = registry.as_device(member), self._step(target)
+        self._try(target, send, self._c2.ledger.initiate, device, *where, release.manifest, step)

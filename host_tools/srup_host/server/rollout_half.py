@@ -1,16 +1,13 @@
-"""What the two halves of a round share: the roll-out it is about, and the way to the broker."""
+"""What the two halves of a round share: the roll-out it is about."""
 
-from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import Select, select
 
-from srup_host.console import Failure
 from srup_host.server import rollouts
 from srup_host.server.c2 import C2
 from srup_host.server.models import Target
 from srup_host.server.rollout_plan import Policy
-from srup_host.tables import Sent
 
 
 class Half:
@@ -26,11 +23,3 @@ class Half:
 
     def _targets(self) -> Select[Any]:
         return select(Target).where(Target.rollout == self._number)
-
-    def _publish(self, make: Callable[..., Sent], *what: object) -> str:
-        """Sign, record and publish what `make` makes of `what`; "" or why not."""
-        try:
-            self._c2.send(make, *what)
-            return ""
-        except Failure as failure:
-            return failure.message

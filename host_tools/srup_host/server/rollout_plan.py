@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 Share = Annotated[float, Field(ge=0, le=1)]
+OWN_ZONE = "device"
 
 
 class Policy(BaseModel):
@@ -32,7 +33,11 @@ class Policy(BaseModel):
     window: str = Field(
         default="", description="HH:MM-HH:MM, when devices may begin and be activated; may go over midnight"
     )
-    zone: str = Field(default="UTC", description="time zone of the window, as in Europe/Paris")
+    zone: str = Field(
+        default="device",
+        max_length=64,
+        description="time zone of the window: `device`, each device's own (UTC where it has none), or one for all, as in Europe/Paris",
+    )
     activation: Literal["automatic", "approval", "time"] = "automatic"
     activate_at: int = Field(default=0, ge=0, description="with activation time: not before, ms since 1970")
     approval: bool = Field(default=False, description="begin only when an approver, who did not make it, says so")
@@ -42,6 +47,8 @@ class Policy(BaseModel):
     )
     timeout_s: int = Field(default=3600, ge=1, le=30 * 86_400, description="for each answer of a device")
     quarantine_after: int = Field(default=3, ge=1, le=100, description="failures in a row, in any roll-out")
+    deltas: bool = Field(default=True, description="send a delta where the server has one to what a device runs")
+    seal: bool = Field(default=False, description="encrypt it anew for each device, for that one alone to read")
     dynamic: bool = Field(
         default=False, description="take in devices that come to match later; then it goes on until it is ended"
     )
@@ -70,23 +77,34 @@ class Policy(BaseModel):
     @field_validator("zone")
     @classmethod
     def _zone(cls, given: str) -> str:
-        try:
-            ZoneInfo(given)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError(f"{given!r} is no time zone") from None
-        return given
+        return given if given == OWN_ZONE else zone(given)
 
     def backoff_ms(self, attempts: int) -> int:
         """How long to wait after so many attempts."""
         return self.backoff_s * 1000 * 2 ** min(attempts - 1, 10)
 
-    def in_window(self, now: int) -> bool:
-        """now: ms since 1970."""
+    def in_window(self, now: int, of_device: str = "") -> bool:
+        """now: ms since 1970 · of_device: its own time zone, "" where nobody has said."""
         if not self.window:
             return True
         start, end = _times(self.window)
-        local = datetime.fromtimestamp(now / 1000, UTC).astimezone(ZoneInfo(self.zone)).time()
+        where = (of_device or "UTC") if self.zone == OWN_ZONE else self.zone
+        local = datetime.fromtimestamp(now / 1000, UTC).astimezone(ZoneInfo(where)).time()
         return start <= local < end if start < end else local >= start or local < end
+
+    @property
+    def has_own_windows(self) -> bool:
+        """Is it another time for devices elsewhere?"""
+        return bool(self.window) and self.zone == OWN_ZONE
+
+
+def zone(given: str) -> str:
+    """The name of a time zone. Raises ValueError for what is none."""
+    try:
+        ZoneInfo(given)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"{given!r} is no time zone") from None
+    return given
 
 
 def _times(window: str) -> tuple[time, time]:

@@ -12,6 +12,7 @@ is cancelled, what comes to be tried is not confirmed and so goes back by itself
 
 from srup import status
 from srup_host import rules
+from srup_host.offers import NOT_THIS_DELTA
 from srup_host.tables import Transaction
 
 # States of a roll-out
@@ -138,8 +139,11 @@ def device(state: str, event: str) -> tuple[str, tuple[str, ...]] | None:
     return DEVICE.get((state, event))
 
 
-def event_of(state: str, update: Transaction, may_retry: bool) -> str | None:
-    """What a device's transaction says to a device in `state`: an event that means something there, or None."""
+def event_of(state: str, update: Transaction, may_retry: bool, was_delta: bool = False) -> str | None:
+    """What a device's transaction says to a device in `state`: an event that means something there, or None.
+
+    was_delta: what it was sent can be sent whole, if it can't use that.
+    """
     value = update.status
     if value is None:
         return None
@@ -147,7 +151,7 @@ def event_of(state: str, update: Transaction, may_retry: bool) -> str | None:
         return AGREED if update.confirmed else None
     if value in _EVENTS:
         event = _EVENTS[value]
-    elif value in FAULTS and state == STAGING and may_retry:
+    elif state == STAGING and ((value in FAULTS and may_retry) or (value in NOT_THIS_DELTA and was_delta)):
         event = FAULT
     else:
         event = FAILURE

@@ -1,12 +1,15 @@
 """The first half of a round: what has become of a roll-out's devices, and whether it goes on."""
 
+import contextlib
+
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from srup import status
 from srup_host import actions
+from srup_host.console import Failure
 from srup_host.fleet import Device
-from srup_host.server import registry, rollout_plan, rollout_states, rollouts
+from srup_host.server import choosing, registry, rollout_plan, rollout_states, rollouts
 from srup_host.server.models import Member, Rollout, Target
 from srup_host.server.rollout_half import Half
 from srup_host.server.rollout_states import ABORTED, PAUSED, PENDING, RUNNING, UNDER_WAY
@@ -18,7 +21,8 @@ Effect = tuple[str, Device, bytes]  # what is to be done, to whom, the token of 
 class Watch(Half):
     def look(self) -> str:
         """Step what there is to step; the roll-out's state then."""
-        self._carry_out(self._observe())
+        if effects := self._observe():
+            self._carry_out(effects)
         return self._judge()
 
     def _observe(self) -> list[Effect]:
@@ -29,7 +33,7 @@ class Watch(Half):
             if rollout.state == RUNNING and self._policy.dynamic:
                 rollouts.take_in(session, rollout, self._now)
             for target, transaction in self._under_way(session):
-                self._step(session, target, self._news(rollout, target, transaction), effects)
+                self._step(session, target, self._news(session, rollout, target, transaction), effects)
             if rollout.state == ABORTED:
                 for target in session.scalars(self._targets().where(Target.state == PENDING)):
                     self._step(session, target, rollout_states.STOP, effects)
@@ -41,10 +45,11 @@ class Watch(Half):
         query = query.where(Target.rollout == self._number, Target.state.in_(UNDER_WAY))
         return [(target, transaction) for target, transaction in session.execute(query)]
 
-    def _news(self, rollout: Rollout, target: Target, transaction: Transaction) -> str | None:
+    def _news(self, session: Session, rollout: Rollout, target: Target, transaction: Transaction) -> str | None:
         if transaction.status is not None:
             target.status = transaction.status
-        event = rollout_states.event_of(target.state, transaction, target.attempts < self._policy.attempts)
+        was_delta = rollouts.is_substitute(session, rollout, target)
+        event = rollout_states.event_of(target.state, transaction, target.attempts < self._policy.attempts, was_delta)
         stops = (target.state, rollout_states.STOP) in rollout_states.DEVICE
         if rollout.state == ABORTED and stops and event in (None, rollout_states.TRIED):
             return rollout_states.STOP
@@ -61,6 +66,8 @@ class Watch(Half):
         self.changed = True
         if event == rollout_states.FAULT:
             target.due = self._now + self._policy.backoff_ms(target.attempts)
+        if target.state in rollout_states.OVER:
+            choosing.forget(self._c2.fleet, target)
         device = registry.as_device(session.get_one(Member, target.device))
         effects += [(effect, device, target.token or b"") for effect in made]
 
@@ -68,11 +75,15 @@ class Watch(Half):
         return "" if target.status is None else status.name(target.status)
 
     def _carry_out(self, effects: list[Effect]) -> None:
-        for effect, device, token in effects:
-            if effect == rollout_states.ASIDE:
-                self._c2.ledger.set_aside(device)
-            elif effect == rollout_states.CANCEL:
-                self._publish(self._c2.ledger.action, device, actions.CANCEL, token)
+        with self._c2.sending() as send:
+            for effect, device, token in effects:
+                if effect == rollout_states.ASIDE:
+                    self._c2.ledger.set_aside(device)
+                elif effect == rollout_states.CANCEL:
+                    with contextlib.suppress(
+                        Failure
+                    ):  # it has something else to answer, and its download ends by itself
+                        send(self._c2.ledger.action, device, actions.CANCEL, token)
 
     # Whether it goes on
 

@@ -144,6 +144,11 @@ def step(session: Session, target: Target, event: str, at: int, why: str = "") -
     return effects
 
 
+def is_substitute(session: Session, rollout: Rollout, target: Target) -> bool:
+    """Was the device sent a delta in place of the roll-out's own bundle?"""
+    return target.bundle not in ("", rollout.bundle) and bool(session.get_one(Release, target.bundle).manifest["base"])
+
+
 def _tell(session: Session, rollout: int, device: str, event: str, before: str, after: str, at: int, why: str) -> None:
     session.add(
         Happening(

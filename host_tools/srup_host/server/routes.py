@@ -11,6 +11,7 @@ from srup_host.server import (
     api_audit,
     api_bundles,
     api_fleet,
+    api_orders,
     api_rollouts,
     live,
     pages,
@@ -18,6 +19,7 @@ from srup_host.server import (
     pages_fleet,
     pages_more,
     pages_rollouts,
+    polling,
     probes,
 )
 from srup_host.server.roles import Role
@@ -26,7 +28,8 @@ ANYBODY, VIEWER, OPERATOR, APPROVER, ADMIN = Role
 
 
 class Route(NamedTuple):
-    """status: of a success · page: for people, not for programs."""
+    """status: of a success · page: for people, not for programs · media: what a success has, where that is no JSON · also: other
+    answers than the refusals that all of them have."""
 
     method: str
     path: str
@@ -34,15 +37,20 @@ class Route(NamedTuple):
     handler: Callable[..., Any]
     status: int = 200
     page: bool = False
+    media: str = ""
+    also: tuple[int, ...] = ()
 
 
 API = "/api/v1"
 
 ROUTES = (
     Route("GET", "/health", ANYBODY, probes.health),
-    Route("GET", "/ready", ANYBODY, probes.ready),
-    Route("GET", "/metrics", VIEWER, probes.metrics),
+    Route("GET", "/ready", ANYBODY, probes.ready, also=(503,)),
+    Route("GET", "/metrics", VIEWER, probes.metrics, media="text/plain"),
     Route("GET", f"{API}/openapi.json", VIEWER, api_access.openapi),
+    # devices that sleep: what they show is signed by themselves
+    Route("POST", "/srup/v1/devices/{device}/poll", ANYBODY, polling.poll),
+    Route("POST", "/srup/v1/devices/{device}/messages", ANYBODY, polling.messages, 204),
     # the way in
     Route("GET", "/static/{name}", ANYBODY, pages.static, page=True),
     Route("GET", "/log-in", ANYBODY, pages_access.log_in_form, page=True),
@@ -58,6 +66,11 @@ ROUTES = (
     Route("POST", "/devices/{device}/labels", OPERATOR, pages_fleet.label, page=True),
     Route("POST", "/devices/{device}/quarantine", OPERATOR, pages_fleet.quarantine, page=True),
     Route("GET", "/joins", VIEWER, pages_fleet.joins, page=True),
+    Route("POST", "/joins/{device}/accept", OPERATOR, pages_fleet.let_in, page=True),
+    Route("POST", "/joins/{device}/refuse", OPERATOR, pages_fleet.refuse, page=True),
+    Route("POST", "/devices/{device}/action", OPERATOR, pages_fleet.act, page=True),
+    Route("GET", "/orders", VIEWER, pages_fleet.orders, page=True),
+    Route("POST", "/orders/{order}/withdraw", OPERATOR, pages_fleet.withdraw, page=True),
     Route("GET", "/rollouts", VIEWER, pages_rollouts.rollouts, page=True),
     Route("GET", "/rollouts/new", OPERATOR, pages_rollouts.new, page=True),
     Route("POST", "/rollouts/new", OPERATOR, pages_rollouts.create, page=True),
@@ -91,6 +104,12 @@ ROUTES = (
     Route("POST", f"{API}/devices/{{device}}/ask", OPERATOR, api_fleet.ask, 202),
     Route("PUT", f"{API}/devices/{{device}}/quarantine", OPERATOR, api_fleet.quarantine),
     Route("DELETE", f"{API}/devices/{{device}}/quarantine", OPERATOR, api_fleet.release),
+    Route("POST", f"{API}/devices/{{device}}/actions", OPERATOR, api_orders.act, 202),
+    # what takes two persons
+    Route("GET", f"{API}/orders", VIEWER, api_orders.list_orders),
+    Route("POST", f"{API}/orders/{{order}}/prepare", APPROVER, api_orders.prepare),
+    Route("POST", f"{API}/orders/{{order}}/approve", APPROVER, api_orders.approve),
+    Route("POST", f"{API}/orders/{{order}}/withdraw", OPERATOR, api_orders.withdraw),
     # bundles
     Route("GET", f"{API}/bundles", VIEWER, api_bundles.list_bundles),
     Route("POST", f"{API}/bundles", OPERATOR, api_bundles.upload, 201),
@@ -109,5 +128,6 @@ ROUTES = (
     # the audit log
     Route("GET", f"{API}/audit", VIEWER, api_audit.lines),
     Route("GET", f"{API}/audit/head", VIEWER, api_audit.head),
-    Route("GET", f"{API}/audit/export", VIEWER, api_audit.export),
+    Route("GET", f"{API}/audit/heads", VIEWER, api_audit.heads),
+    Route("GET", f"{API}/audit/export", VIEWER, api_audit.export, media="application/jsonl"),
 )

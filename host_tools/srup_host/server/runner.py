@@ -9,6 +9,8 @@ import asyncio
 
 from sqlalchemy import select, update
 
+from srup_host import console
+from srup_host.console import Failure
 from srup_host.receiving import Event
 from srup_host.server import audit, heartbeat, registry
 from srup_host.server.c2 import C2
@@ -20,6 +22,7 @@ from srup_host.server.rollout_watch import Watch
 SYNC_MS = 10_000
 _PAUSE_S = 0.1  # between rounds, at least; and at most:
 _TICK_S = 1.0
+_RETRY_S = 2.0  # where the database has gone
 
 
 class Runner:
@@ -35,10 +38,16 @@ class Runner:
 
     async def run(self) -> None:
         """For ever. First of all those under way are asked: answers may have come while nobody listened."""
-        with self._c2.write() as session:
-            session.execute(update(Target).where(Target.state.in_(UNDER_WAY)).values(due=0))
+        asked = False
         while True:
-            await asyncio.to_thread(self.round)
+            try:
+                if not asked:
+                    await asyncio.to_thread(self._ask_all)
+                    asked = True
+                await asyncio.to_thread(self.round)
+            except Failure as failure:
+                console.warn(f"{failure.message}; roll-outs wait")
+                await asyncio.sleep(_RETRY_S)
             await asyncio.sleep(_PAUSE_S)
             try:
                 await asyncio.wait_for(self._heard.wait(), _TICK_S)
@@ -47,6 +56,10 @@ class Runner:
             finally:
                 self._heard.clear()
 
+    def _ask_all(self) -> None:
+        with self._c2.write() as session:
+            session.execute(update(Target).where(Target.state.in_(UNDER_WAY)).values(due=0))
+
     def round(self) -> None:
         """Take everything as far as it goes now."""
         now = self._c2.now()
@@ -54,7 +67,9 @@ class Runner:
             self._synced = now
             with self._c2.write() as session, audit.acting("server"):
                 registry.sync(session, self._c2.fleet, now)
+                audit.sign_hourly(session, self._c2.audit_key, now)
             heartbeat.ask(self._c2)
+            self._c2.publish_again()
         for number in self._open():
             with audit.acting(f"rollout:{number}"):
                 watch, dispatch = Watch(self._c2, number), Dispatch(self._c2, number)

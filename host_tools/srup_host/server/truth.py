@@ -1,7 +1,8 @@
 """What a device is known to run, in three words that mean different things. Pure: no I/O, no clock.
 
 confirmed   the device's own signed inventory says so, nothing sent since could have changed it, and it is recent
-believed    something says so, but not that: an ACTIVATE is under way, or ACTIVATE_SUCCESS came without the inventory yet
+believed    something says so, but not that: an ACTIVATE is under way, ACTIVATE_SUCCESS came without the inventory yet, or it was
+            told since to go back, or to destroy itself
 overdue     the device's last signed word is too old to go by: what it said then is shown, and that it may not hold
 unknown     it has never said anything
 """
@@ -37,8 +38,9 @@ class Truth:
     evidence: int | None = None
 
 
-def of(said: Said | None, update: Transaction | None, now: int) -> Truth:
-    """said: None if it never did · update: the latest INITIATE's transaction · now: ms since 1970."""
+def of(said: Said | None, update: Transaction | None, now: int, ordered: str = "") -> Truth:
+    """said: None if it never did · update: the latest INITIATE's transaction · now: ms since 1970 · ordered: an action sent since,
+    after which it may run something else."""
     if said is None:
         return Truth("unknown", None, None, "it has sent no signed inventory")
     if now - said.at > MISSED * HEARTBEAT_MS:
@@ -49,4 +51,6 @@ def of(said: Said | None, update: Transaction | None, now: int) -> Truth:
     if update is not None and update.status in (status.ACTIVATE_TRIAL, status.TRIAL_RETRY):
         why = f"{update.name} {update.version} is on trial there"
         return Truth("believed", said.app, said.version, why, said.at, said.evidence)
+    if ordered:
+        return Truth("believed", said.app, said.version, f"it was sent {ordered} since", said.at, said.evidence)
     return Truth("confirmed", said.app, said.version, "its signed inventory says so", said.at, said.evidence)

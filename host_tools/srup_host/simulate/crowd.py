@@ -19,6 +19,7 @@ from srup_host.fleet import Fleet
 from srup_host.simulate.cards import Card
 from srup_host.simulate.device import SimulatedDevice
 from srup_host.simulate.ways import Luck, Ways
+from srup_host.tasks import end
 
 AT_ONCE = 20  # connections being made, downloads under way
 _RETRY_S = 2.0
@@ -82,9 +83,7 @@ class Crowd:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(*self._tasks)
         await self._downloads.close()
 
     def versions(self) -> Counter[str]:
@@ -105,13 +104,14 @@ class Crowd:
             async with self._dialling:
                 client = await ends.enter_async_context(self._client(device.card))
                 client._client.manual_ack_set(True)  # aiomqtt has no way of its own
-                await client.subscribe(f"srup/{device.card.uuid}/c2", qos=1)
+                heard = device.topics()
+                await client.subscribe([(topic, 1) for topic in sorted(heard)])
             self.connected += 1
             ends.callback(self._gone)
             await client.publish(f"srup/{device.card.uuid}/state", b"online", 1, True)
             await device.start()
             await self._send(device, client)
-            await self._converse(device, client)
+            await self._converse(device, client, heard)
 
     def _gone(self) -> None:
         self.connected -= 1
@@ -130,7 +130,7 @@ class Crowd:
             timeout=30,
         )
 
-    async def _converse(self, device: SimulatedDevice, client: aiomqtt.Client) -> None:
+    async def _converse(self, device: SimulatedDevice, client: aiomqtt.Client, heard: set[str]) -> None:
         """It goes away only between two frames: what a real board has begun it goes on with after a restart."""
         loop, spell = asyncio.get_running_loop(), self._luck.online()
         leaves = None if spell is None else loop.time() + spell
@@ -145,6 +145,16 @@ class Crowd:
             await device.take(message.payload if isinstance(message.payload, bytes) else b"")
             client._client.ack(message.mid, message.qos)  # once it is on record, as the agent does
             await self._send(device, client)
+            heard = await self._listen(device, client, heard)
+
+    async def _listen(self, device: SimulatedDevice, client: aiomqtt.Client, heard: set[str]) -> set[str]:
+        """Its groups may have changed."""
+        wanted = device.topics()
+        for topic in wanted - heard:
+            await client.subscribe(topic, qos=1)
+        for topic in heard - wanted:
+            await client.unsubscribe(topic)
+        return wanted
 
     async def _next(self, client: aiomqtt.Client, until: float | None) -> aiomqtt.Message | None:
         try:

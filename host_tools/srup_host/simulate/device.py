@@ -3,14 +3,16 @@
 import json
 import os
 import time
-from collections.abc import Awaitable, Callable
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from srup import keys, status, tokens, update, wire
+from srup import groups as members
+from srup import inventory, keys, second, status, tokens, trust, update, wire
 from srup.auth import Auth
 from srup.clock import Clock
-from srup.errors import Refused, Repeated, SrupError
-from srup.replay import Command, Replay
+from srup.errors import BadSignature, Refused, Repeated, SrupError
+from srup.replay import Command, Replay, groups
 from srup_host import actions, signing
 from srup_host.fleet import Fleet
 from srup_host.simulate import ways
@@ -33,12 +35,23 @@ class Memory:
     def items(self, prefix: bytes) -> list[tuple[bytes, bytes]]:
         return sorted(item for item in self._table.items() if item[0].startswith(prefix))
 
-    def put(self, changes: dict[bytes, bytes | None]) -> None:
+    def put(self, changes: Mapping[bytes, bytes | None]) -> None:
         for key, value in changes.items():
             if value is None:
                 self._table.pop(key, None)
             else:
                 self._table[key] = value
+
+
+class _Keys(keys.Keys):
+    """public_key: the device's own."""
+
+    def __init__(self, store: Memory, public_key: bytes):
+        super().__init__(store, "")
+        self._own = public_key
+
+    def own(self) -> list[bytes]:
+        return [self._own]
 
 
 class SimulatedDevice:
@@ -56,10 +69,10 @@ class SimulatedDevice:
         self._key = card.private_key()
         self._target = fleet.device(card.uuid).target
         self._store = Memory()
+        self._trusted = trusted = _Keys(self._store, signing.public_bytes(self._key))
         for role, number in (("command", keys.COMMAND), ("release", keys.RELEASE), ("authority", keys.AUTHORITY)):
-            keys.install(self._store, number, fleet.public_key(role), tokens.ZERO, signing.public_bytes(self._key))
-        trusted = keys.Keys(self._store, "")
-        self._auth = Auth(trusted, self._target)
+            trust.install(self._store, number, fleet.public_key(role), tokens.ZERO, trusted.own())
+        self._auth = Auth(trusted, self._target, lambda: groups(self._store))
         clock = Clock(self._store, 0)
         self._replay = Replay(self._store, trusted, clock, self._staged_as, lambda: self._token)
         self._token = self._signer = b""
@@ -67,6 +80,8 @@ class SimulatedDevice:
         self._on_trial = False
         self._unproven = False  # the trial ended because nobody confirmed it
         self._last = tokens.ZERO
+        self._mode = "normal"
+        self._nonce = os.urandom(16)
         self._latest: dict[bytes, int] = {}
         self.outbox: list[bytes] = []  # frames to be sent; each is taken out when the broker has it
 
@@ -111,18 +126,55 @@ class SimulatedDevice:
         taken = name.startswith(b"app.")
         if name == b"confirm":
             taken = value == self._token and self._on_trial and await self._event(update.CONFIRM, command)
+        elif name in (b"keys", b"clock", b"groups"):
+            taken = self._govern(command)
         self._answer(command.token, status.DATA_SUCCESS if taken else status.DATA_UNKNOWN)
 
+    def _govern(self, command: Command) -> bool:
+        try:
+            if command.element("name") == b"groups":
+                self._store.put(members.changes(self._store, self._target, command))
+            else:
+                self._store.put(trust.changes(self._store, self._trusted, command))
+            return True
+        except Refused:
+            return False
+
+    def topics(self) -> set[str]:
+        """What it subscribes to."""
+        of_groups = {f"srup/group/{uuid.UUID(bytes=bytes(group))}/c2" for group in groups(self._store)}
+        return {f"srup/{self.card.uuid}/c2"} | of_groups
+
+    def trusts(self, role: int) -> list[bytes]:
+        """The public keys of a role."""
+        return [public_key for _, public_key in self._trusted.of(role)]
+
     async def _action(self, command: Command) -> None:
-        action, value = command.element("action"), status.ACTION_UNKNOWN
-        if action == actions.REBOOT:
-            value, self.restarting = status.ACTION_SUCCESS, True
-        elif action == actions.CANCEL:
-            done = command.element("parameters") == self._token and await self._event(update.CANCEL, command)
-            value = status.ACTION_SUCCESS if done else status.ACTION_FAIL
-        elif action >= actions.APPLICATION:
-            value = status.ACTION_SUCCESS
+        action, own = command.element("action"), command.element("parameters")
+        try:
+            if action in actions.TWO_KEYS:
+                own, proof = second.split(own)
+                second.check(self._trusted, self._target, self._nonce, command, action, own, proof)
+            value = await self._do(command, action, own)
+        except BadSignature:
+            value = status.ACTION_REFUSED
         self._answer(command.token, value)
+
+    async def _do(self, command: Command, action: int, own: bytes) -> int:
+        """What a device with no hardware can do of it; the status that answers it."""
+        if action == actions.REBOOT:
+            self.restarting = True
+        elif action == actions.CANCEL:
+            done = own == self._token and await self._event(update.CANCEL, command)
+            return status.ACTION_SUCCESS if done else status.ACTION_FAIL
+        elif action == actions.SET_MODE:
+            self._mode = own.decode("utf-8", "replace")
+        elif action == actions.SELF_TEST:
+            found = {"passed": True, "of": command.token.hex()}
+            self.outbox.append(self._data_frame(b"self-test", json.dumps(found).encode()))
+        elif action not in (actions.LOW_POWER, actions.WAKE, actions.CONNECT) and action < actions.APPLICATION:
+            return status.ACTION_UNKNOWN
+        return status.ACTION_SUCCESS
 
     # What happens next: the device's own table
 
@@ -197,12 +249,16 @@ class SimulatedDevice:
 
     def _inventory(self) -> bytes:
         runs = self._staged if self._on_trial and self._staged else self.card.runs
-        told: dict[str, Any] = {key: runs.get(key) for key in ("name", "version", "tree", "counter")}
-        told |= {"trial": self._on_trial, "board": BOARD, "agent": "simulated", "other": None}
-        told["latest"] = {token.hex(): value for token, value in list(self._latest.items())[-4:]}
+        told: dict[str, Any] = {"slot": "a", "counter": runs["counter"], "trial": int(self._on_trial), "board": BOARD}
+        told["a"] = [runs["name"], runs["version"], runs["counter"], inventory.tree(runs["tree"])]
+        told |= {"agent": "simulated", "mode": self._mode, "nonce": inventory.text(self._nonce)}
+        told["latest"] = {inventory.text(token): value for token, value in list(self._latest.items())[-4:]}
+        return self._data_frame(b"inventory", inventory.packed(told))
+
+    def _data_frame(self, name: bytes, value: bytes) -> bytes:
         self._last = tokens.mint(time.time_ns() // 1_000_000, self._last, os.urandom(8))
-        elements = {"target": self._target, "token": self._last, "name": b"inventory"}
-        return self._signed(wire.DATA, elements | {"value": json.dumps(told).encode()})
+        elements = {"target": self._target, "token": self._last, "name": name, "value": value}
+        return self._signed(wire.DATA, elements)
 
     def _signed(self, kind: int, elements: dict[str, Any]) -> bytes:
         signed = wire.preimage(kind, elements)

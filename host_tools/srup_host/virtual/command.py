@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from srup_host import console
+from srup_host import console, policies
 from srup_host.console import Failure
 from srup_host.fleet import Fleet, FleetOption
 from srup_host.virtual import making
@@ -32,6 +32,10 @@ def command(
     heap: Annotated[
         str, typer.Option(help="Heap of a new board. Objects are twice as large as on a chip: this is like 190 KB.")
     ] = making.HEAP,
+    policy: policies.PolicyOption = None,
+    join: Annotated[
+        bool, typer.Option("--join", help="Do not enrol a new board: it asks to join, and shows six words.")
+    ] = False,
     clock: Annotated[bool, typer.Option(help="A new board knows the time when it starts, or does not.")] = True,
     once: Annotated[bool, typer.Option("--once", help="A reset ends it, instead of starting it again.")] = False,
     run: Annotated[bool, typer.Option(help="Power it on, or only make it.")] = True,
@@ -40,19 +44,29 @@ def command(
 ) -> None:
     """Run a board on this machine: real MicroPython, its flash in a file. Ctrl-C cuts its power; the next run goes on.
 
-    A new board makes its key pair, and is enrolled in the fleet with it.
+    A new board makes its key pair, and is enrolled in the fleet with it; or asks to join: srup join list.
     """
+    chosen = policies.chosen(policy)
     if fresh or not making.exists(directory):
         fleet = Fleet.open(fleet_dir)
         if making.exists(directory):
             making.remove(directory, fleet)
-        size = flash_size * 1024
         making.make(
-            directory, fleet, name, flash_size=size, heap=heap, application=app, version=app_version, clock=clock
+            directory,
+            fleet,
+            name,
+            flash_size=flash_size * 1024,
+            heap=heap,
+            application=app,
+            version=app_version,
+            clock=clock,
+            settings=policies.setting(fleet.policy, options=chosen),
+            joins=join,
         )
-        console.note(f"new board in {directory}, enrolled in the fleet {fleet.name}")
-    elif app:
-        raise Failure(f"there is a board in {directory} already", "send it the application, or erase it with --fresh")
+        how = "which is to ask to join" if join else "enrolled in"
+        console.note(f"new board in {directory}, {how} the fleet {fleet.name}")
+    elif app or policy or join:
+        raise Failure(f"there is a board in {directory} already", "erase it with --fresh, or send it the application")
     if run:
         _watch(VirtualBoard(directory), once, timestamps)
 

@@ -31,6 +31,7 @@ def make(
     version: str = "1.0",
     clock: bool = True,
     settings: Mapping[str, object] | None = None,
+    joins: bool = False,
 ) -> None:
     """Make a board in `directory`, with a key pair of its own, and enrol it in the fleet.
 
@@ -48,6 +49,7 @@ def make(
         application=application,
         version=version,
         settings=settings,
+        joins=joins,
     )
     if raw_slot:
         regions = json.dumps({"regions": [[0, raw_slot], [raw_slot, raw_slot]]})

@@ -127,23 +127,25 @@ class VirtualBoard(Console):
 
     def _go_on(self, command: list[str], lock: IO[bytes], listener: Listener | None, once: bool) -> None:
         """Until the power is cut or it waits at its prompt."""
+        cause = "power"
         while True:
-            if self._spawn(command, lock.fileno()):
+            if self._spawn(command, lock.fileno(), cause):
                 self._listen(listener)
             event = self._event()
+            cause = "watchdog" if event == _RESETS[-signal.SIGALRM] else "reset"
             self._add(event, listener)
             if once or event not in _RESETS.values():
                 return
             time.sleep(RESTART_PAUSE)
 
-    def _spawn(self, command: list[str], lock: int) -> bool:
+    def _spawn(self, command: list[str], lock: int, cause: str) -> bool:
         with self._changed:
             if not self._on:
                 return False
             self._process = subprocess.Popen(
                 command,
                 cwd=self.directory,
-                env={"PATH": os.environ.get("PATH", os.defpath)} | self._environment,
+                env={"PATH": os.environ.get("PATH", os.defpath)} | self._environment | {"SRUP_RESET_CAUSE": cause},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

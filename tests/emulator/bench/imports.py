@@ -25,24 +25,40 @@ def measure(name):
     return gc.mem_alloc() - before
 
 
+def measure_all(names):
+    for module in names:
+        try:
+            print(f"import_{module}_heap", measure(module))
+        except ImportError:
+            pass  # one that needs what this board does not have: p256_comb its native code
+
+
+def let_go(names):
+    for name in list(sys.modules):
+        if name in names:
+            package, _, module = name.rpartition(".")
+            if package:
+                delattr(sys.modules[package], module)
+            del sys.modules[name]
+    gc.collect()
+
+
+def of_p256(name):
+    return name.startswith("srup.p256") or name == "srup.sealed"  # which takes it along
+
+
 forget()
 import modules
 
 gc.collect()
 print("total_heap", gc.mem_alloc() + gc.mem_free())
 print("empty_heap", gc.mem_free())
-for module in modules.RESIDENT + modules.ROAD + modules.UPDATE:
-    try:
-        print(f"import_{module}_heap", measure(module))
-    except ImportError:
-        pass  # one that needs what this board does not have: p256_comb its native code
-late = set(modules.ROAD + modules.UPDATE)
+ours = tuple(name for name in modules.UPDATE if of_p256(name))
+others = tuple(name for name in modules.UPDATE if not of_p256(name))
+measure_all(modules.RESIDENT + modules.ROAD + modules.P256 + ours)
+let_go([name for name in sys.modules if of_p256(name) or name.startswith("p256_")])  # no board has room for all at once
+measure_all(modules.HANDS + others)
 gc.collect()
 before = gc.mem_alloc()
-for name in list(sys.modules):
-    if name in late:
-        package, _, module = name.rpartition(".")
-        delattr(sys.modules[package], module)
-        del sys.modules[name]
-gc.collect()
+let_go(modules.ROAD + modules.HANDS + modules.UPDATE)
 print("let_go_heap", before - gc.mem_alloc())

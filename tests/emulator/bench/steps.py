@@ -5,7 +5,7 @@ from hashlib import sha256
 
 from stopwatch import cycles, median, show
 
-from srup import auth, download, keys, limits, replay, tokens, wire
+from srup import auth, download, incoming, keys, limits, replay, tokens, trust, wire
 from srup.clock import Clock
 from srup.store import Store
 
@@ -20,7 +20,7 @@ def road():
     """decode, authenticate and admit, over a new store in flash; the signature itself is not looked at."""
     store = Store("/bench.log")
     trusted = keys.Keys(store, "")
-    keys.install(store, keys.COMMAND, public, tokens.first_at(MS - 1))
+    trust.install(store, keys.COMMAND, public, tokens.first_at(MS - 1))
     auth.check_signature = lambda *_: None
     admission = replay.Replay(store, trusted, Clock(store, MS), lambda: None, lambda: None)
     gate = auth.Auth(trusted, DEVICE)
@@ -57,7 +57,8 @@ class Server:
 
 def fetched(size):
     """A Download of so many bytes that has only the body to come."""
-    made = download.Download(b"https://host/x", bytes(32), "/bench.bin", [], ["host:443"], size)
+    into = incoming.Incoming("/bench.bin", size)
+    made = download.Download(b"https://host/x", bytes(32), into, [], ["host:443"])
     made.discard()
     made.total = size
     return made

@@ -126,7 +126,7 @@ class Nor:
 
 def _half_programmed(data):
     """What gets into a page before the power fails: a beginning, some bits of a byte, nothing of the rest."""
-    done = random.randrange(PAGE)
+    done = random.randrange(PAGE)  # noqa: S311 - where a power cut hits
     half = bytearray(_ERASED)
     half[:done] = data[:done]
     half[done] = data[done] | random.getrandbits(8)
@@ -159,10 +159,11 @@ class Part:
 
 
 class Rp2:
-    """In place of the module rp2: raw flash of this chip, before its file system."""
+    """In place of the module rp2: the chip, from `start` on; `len` bytes, or all that is left."""
 
     def __init__(self, flash):
-        self.Flash = lambda start, len: Part(flash, start // BLOCK, len // BLOCK)
+        blocks = flash.ioctl(4, 0)
+        self.Flash = lambda start=0, len=0: Part(flash, start // BLOCK, len // BLOCK or blocks - start // BLOCK)
 
 
 def raw_blocks(directory):
@@ -180,8 +181,7 @@ def mount(directory, cut=0, torn=False):
     counters = open(directory + "/flash.counters", "r+b")  # noqa: SIM115
     flash = Nor(image, counters, cut, torn)
     raw = raw_blocks(directory)
-    if raw:
-        sys.modules["rp2"] = Rp2(flash)  # pyright: ignore[reportArgumentType]
+    sys.modules["rp2"] = Rp2(flash)  # pyright: ignore[reportArgumentType]
     storage = Part(flash, raw, flash.ioctl(4, 0) - raw)
     try:
         disk = vfs.VfsLfs2(storage, progsize=PAGE)

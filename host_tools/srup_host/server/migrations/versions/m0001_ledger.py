@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from srup_host.server.migrations import INT
+
 revision = "0001"
 down_revision = None
 
@@ -10,21 +12,21 @@ down_revision = None
 def upgrade() -> None:
     op.create_table(
         "alarms",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", INT, nullable=False),
         sa.Column("device", sa.String(), nullable=False),
         sa.Column("why", sa.String(), nullable=False),
-        sa.Column("at", sa.Integer(), nullable=False),
-        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("at", INT, nullable=False),
+        sa.Column("count", INT, nullable=False),
         sa.Column("frame", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(op.f("ix_alarms_device"), "alarms", ["device"], unique=False)
     op.create_table(
         "evidence",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", INT, nullable=False),
         sa.Column("device", sa.String(), nullable=False),
         sa.Column("token", sa.LargeBinary(), nullable=False),
-        sa.Column("at", sa.Integer(), nullable=False),
+        sa.Column("at", INT, nullable=False),
         sa.Column("frame", sa.LargeBinary(), nullable=False),
         sa.Column("verdict", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
@@ -36,7 +38,7 @@ def upgrade() -> None:
         sa.Column("device", sa.String(), nullable=False),
         sa.Column("token", sa.LargeBinary(), nullable=False),
         sa.Column("inventory", sa.String(), nullable=True),
-        sa.Column("inventory_at", sa.Integer(), nullable=True),
+        sa.Column("inventory_at", INT, nullable=True),
         sa.PrimaryKeyConstraint("device"),
     )
     op.create_table(
@@ -48,12 +50,12 @@ def upgrade() -> None:
     )
     op.create_table(
         "sent",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", INT, nullable=False),
         sa.Column("device", sa.String(), nullable=False),
         sa.Column("token", sa.LargeBinary(), nullable=False),
-        sa.Column("type", sa.Integer(), nullable=False),
+        sa.Column("type", INT, nullable=False),
         sa.Column("frame", sa.LargeBinary(), nullable=False),
-        sa.Column("at", sa.Integer(), nullable=False),
+        sa.Column("at", INT, nullable=False),
         sa.Column("unanswered", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
@@ -64,20 +66,20 @@ def upgrade() -> None:
         ["device"],
         unique=True,
         sqlite_where=sa.text("unanswered = 1 AND type != 6"),
-        postgresql_where=sa.text("unanswered = 1 AND type != 6"),
+        postgresql_where=sa.text("unanswered AND type != 6"),
     )
     op.create_table(
         "transactions",
         sa.Column("device", sa.String(), nullable=False),
         sa.Column("token", sa.LargeBinary(), nullable=False),
-        sa.Column("kind", sa.Integer(), nullable=False),
+        sa.Column("kind", INT, nullable=False),
         sa.Column("key_id", sa.LargeBinary(), nullable=False),
-        sa.Column("opened", sa.Integer(), nullable=False),
+        sa.Column("opened", INT, nullable=False),
         sa.Column("seen", sa.LargeBinary(), nullable=False),
-        sa.Column("changed", sa.Integer(), nullable=True),
+        sa.Column("changed", INT, nullable=True),
         sa.Column("name", sa.String(), nullable=True),
         sa.Column("version", sa.String(), nullable=True),
         sa.Column("tree", sa.String(), nullable=True),
-        sa.Column("agreed", sa.Integer(), nullable=True),
+        sa.Column("agreed", INT, nullable=True),
         sa.PrimaryKeyConstraint("device", "token"),
     )

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from srup_host.server.migrations import INT
+
 revision = "0002"
 down_revision = "0001"
 
@@ -10,41 +12,41 @@ down_revision = "0001"
 def upgrade() -> None:
     op.create_table(
         "accounts",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", INT, nullable=False),
         sa.Column("name", sa.String(), nullable=False),
-        sa.Column("role", sa.Integer(), nullable=False),
+        sa.Column("role", INT, nullable=False),
         sa.Column("password", sa.String(), nullable=False),
-        sa.Column("made", sa.Integer(), nullable=False),
-        sa.Column("closed", sa.Integer(), nullable=True),
+        sa.Column("made", INT, nullable=False),
+        sa.Column("closed", INT, nullable=True),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("name"),
     )
     op.create_table(
         "api_tokens",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", INT, nullable=False),
         sa.Column("secret", sa.LargeBinary(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
-        sa.Column("role", sa.Integer(), nullable=False),
-        sa.Column("made", sa.Integer(), nullable=False),
+        sa.Column("role", INT, nullable=False),
+        sa.Column("made", INT, nullable=False),
         sa.Column("made_by", sa.String(), nullable=False),
-        sa.Column("expires", sa.Integer(), nullable=True),
-        sa.Column("revoked", sa.Integer(), nullable=True),
+        sa.Column("expires", INT, nullable=True),
+        sa.Column("revoked", INT, nullable=True),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("secret"),
     )
     op.create_table(
         "audit",
-        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("number", INT, nullable=False),
         sa.Column("line", sa.String(), nullable=False),
         sa.Column("hash", sa.LargeBinary(), nullable=False),
-        sa.Column("at", sa.Integer(), nullable=False),
+        sa.Column("at", INT, nullable=False),
         sa.Column("subject", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("number"),
     )
     op.create_index(op.f("ix_audit_subject"), "audit", ["subject"], unique=False)
     op.create_table(
         "audit_heads",
-        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("number", INT, nullable=False),
         sa.Column("head", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("number"),
     )
@@ -54,9 +56,9 @@ def upgrade() -> None:
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("version", sa.String(), nullable=False),
         sa.Column("url", sa.String(), nullable=False),
-        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("size", INT, nullable=False),
         sa.Column("manifest", sa.JSON(), nullable=False),
-        sa.Column("added", sa.Integer(), nullable=False),
+        sa.Column("added", INT, nullable=False),
         sa.Column("added_by", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("digest"),
     )
@@ -67,16 +69,16 @@ def upgrade() -> None:
         sa.Column("board", sa.String(), nullable=False),
         sa.Column("public_key", sa.String(), nullable=False),
         sa.Column("fingerprint", sa.String(), nullable=False),
-        sa.Column("provisioned", sa.Integer(), nullable=False),
+        sa.Column("provisioned", INT, nullable=False),
         sa.Column("online", sa.Boolean(), nullable=False),
-        sa.Column("seen", sa.Integer(), nullable=True),
+        sa.Column("seen", INT, nullable=True),
         sa.Column("app", sa.String(), nullable=True),
         sa.Column("version", sa.String(), nullable=True),
-        sa.Column("counter", sa.Integer(), nullable=True),
-        sa.Column("failures", sa.Integer(), nullable=False),
-        sa.Column("quarantined", sa.Integer(), nullable=True),
+        sa.Column("counter", INT, nullable=True),
+        sa.Column("failures", INT, nullable=False),
+        sa.Column("quarantined", INT, nullable=True),
         sa.Column("quarantined_why", sa.String(), nullable=True),
-        sa.Column("left", sa.Integer(), nullable=True),
+        sa.Column("left", INT, nullable=True),
         sa.PrimaryKeyConstraint("uuid"),
     )
     op.create_index("device_runs", "devices", ["app", "version"], unique=False)
@@ -89,8 +91,8 @@ def upgrade() -> None:
     op.create_table(
         "invitations",
         sa.Column("secret", sa.LargeBinary(), nullable=False),
-        sa.Column("role", sa.Integer(), nullable=False),
-        sa.Column("expires", sa.Integer(), nullable=False),
+        sa.Column("role", INT, nullable=False),
+        sa.Column("expires", INT, nullable=False),
         sa.Column("made_by", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("secret"),
     )
@@ -108,19 +110,19 @@ def upgrade() -> None:
     op.create_index(op.f("ix_labels_device"), "labels", ["device"], unique=False)
     op.create_table(
         "rollouts",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", INT, nullable=False),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("bundle", sa.String(), nullable=False),
         sa.Column("selector", sa.JSON(), nullable=False),
         sa.Column("policy", sa.JSON(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
-        sa.Column("wave", sa.Integer(), nullable=False),
-        sa.Column("waves", sa.Integer(), nullable=False),
-        sa.Column("made", sa.Integer(), nullable=False),
+        sa.Column("wave", INT, nullable=False),
+        sa.Column("waves", INT, nullable=False),
+        sa.Column("made", INT, nullable=False),
         sa.Column("made_by", sa.String(), nullable=False),
         sa.Column("approved_by", sa.String(), nullable=True),
         sa.Column("activation_by", sa.String(), nullable=True),
-        sa.Column("changed", sa.Integer(), nullable=False),
+        sa.Column("changed", INT, nullable=False),
         sa.Column("why", sa.String(), nullable=False),
         sa.ForeignKeyConstraint(
             ["bundle"],
@@ -132,10 +134,10 @@ def upgrade() -> None:
     op.create_table(
         "sessions",
         sa.Column("secret", sa.LargeBinary(), nullable=False),
-        sa.Column("account", sa.Integer(), nullable=False),
+        sa.Column("account", INT, nullable=False),
         sa.Column("csrf", sa.String(), nullable=False),
-        sa.Column("began", sa.Integer(), nullable=False),
-        sa.Column("used", sa.Integer(), nullable=False),
+        sa.Column("began", INT, nullable=False),
+        sa.Column("used", INT, nullable=False),
         sa.ForeignKeyConstraint(
             ["account"],
             ["accounts.id"],
@@ -145,16 +147,16 @@ def upgrade() -> None:
     op.create_index(op.f("ix_sessions_account"), "sessions", ["account"], unique=False)
     op.create_table(
         "rollout_devices",
-        sa.Column("rollout", sa.Integer(), nullable=False),
+        sa.Column("rollout", INT, nullable=False),
         sa.Column("device", sa.String(), nullable=False),
-        sa.Column("wave", sa.Integer(), nullable=False),
+        sa.Column("wave", INT, nullable=False),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("token", sa.LargeBinary(), nullable=True),
-        sa.Column("status", sa.Integer(), nullable=True),
-        sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.Column("due", sa.Integer(), nullable=False),
-        sa.Column("since", sa.Integer(), nullable=False),
-        sa.Column("claimed", sa.Integer(), nullable=False),
+        sa.Column("status", INT, nullable=True),
+        sa.Column("attempts", INT, nullable=False),
+        sa.Column("due", INT, nullable=False),
+        sa.Column("since", INT, nullable=False),
+        sa.Column("claimed", INT, nullable=False),
         sa.Column("why", sa.String(), nullable=False),
         sa.ForeignKeyConstraint(
             ["device"],
@@ -170,10 +172,10 @@ def upgrade() -> None:
     op.create_index("target_due", "rollout_devices", ["rollout", "state", "wave", "due"], unique=False)
     op.create_table(
         "rollout_events",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("rollout", sa.Integer(), nullable=False),
+        sa.Column("id", INT, nullable=False),
+        sa.Column("rollout", INT, nullable=False),
         sa.Column("device", sa.String(), nullable=False),
-        sa.Column("at", sa.Integer(), nullable=False),
+        sa.Column("at", INT, nullable=False),
         sa.Column("event", sa.String(), nullable=False),
         sa.Column("before", sa.String(), nullable=False),
         sa.Column("after", sa.String(), nullable=False),

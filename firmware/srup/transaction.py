@@ -1,0 +1,42 @@
+"""The transaction under way, as the store has it: "U" -> state | token 16 | key_id 8 of the command that began it | what it brings
+(1 byte). `update` says how it goes on, `updater` carries that out; who only asks how it stands asks here."""
+
+from srup.limits import const
+
+_KEY = b"U"
+
+# States
+IDLE = const(0)
+FETCHING = const(1)
+STAGED = const(2)
+TRIAL = const(3)
+DOUBT = const(4)
+WAITING = const(5)
+
+
+def load(store):
+    """(state, token, key_id, what it brings)"""
+    entry = (store.get(_KEY) or bytes(25)) + bytes(1)  # an older agent left it without its last byte
+    return entry[0], entry[1:17], entry[17:25], entry[25]
+
+
+def change(now, token, key_id, brings):
+    """The store's change that makes it so."""
+    return {_KEY: bytes((now,)) + token + key_id + bytes((brings,))}
+
+
+def state(store):
+    """IDLE to WAITING."""
+    return load(store)[0]
+
+
+def staged(store):
+    """(token, key_id) of the staged update, or None: what ACTIVATE may name."""
+    now, token, key_id, _ = load(store)
+    return (token, key_id) if now == STAGED else None
+
+
+def under_way(store):
+    """Token of the update that has no end yet, or None."""
+    now, token, _, _ = load(store)
+    return token if now != IDLE else None

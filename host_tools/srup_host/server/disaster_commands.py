@@ -1,0 +1,56 @@
+"""`srup backup`, `srup restore` and `srup device replace`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from srup_host import console, credentials, files
+from srup_host.fleet import Fleet, FleetOption
+from srup_host.server import disaster, registry
+from srup_host.server.c2 import C2
+
+device_app = typer.Typer(no_args_is_help=True, help="A device of the fleet.")
+
+
+def backup(
+    target: Annotated[Path, typer.Argument(metavar="FILE", help="A .tar.gz that is not there yet.")],
+    fleet_dir: FleetOption = None,
+) -> None:
+    """Copy the fleet, with its database and its PRIVATE KEYS, into one file. Also while it is served."""
+    written = disaster.backup(Fleet.open(fleet_dir), target)
+    console.say(f"{target}: {console.size(written)}, with private keys: keep it as you keep those")
+
+
+def restore(
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="What srup backup has written.")],
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A directory that is not there yet.")],
+) -> None:
+    """Make a fleet's directory from a backup. Nothing is sent again; devices with something open are asked what became of it."""
+    disaster.unpack(files.read(source), directory)
+    c2 = C2(Fleet.open(directory))
+    asked = disaster.go_on(c2)
+    c2.close()
+    console.say(f"{directory}: no token before now; {asked} devices are asked what became of what was open")
+    console.say(f"srup serve --fleet {directory} goes on; make sure that the old server does not")
+
+
+@device_app.command()
+def replace(
+    old: Annotated[str, typer.Argument(metavar="OLD", help="The device that is gone.")],
+    new: Annotated[
+        str, typer.Argument(metavar="NEW", help="The one that takes its place, provisioned under a name of its own.")
+    ],
+    fleet_dir: FleetOption = None,
+) -> None:
+    """NEW takes the name, the groups and the tags of OLD, which leaves the fleet. No key is ever replaced by another."""
+    fleet = Fleet.open(fleet_dir)
+    c2 = C2(fleet)
+    gone, came = fleet.device(old), fleet.device(new)
+    with c2.write() as session:
+        registry.replace(session, gone, came, c2.now())
+        fleet.replace_device(gone, came)
+        registry.sync(session, fleet, c2.now())
+    credentials.revoke(fleet, gone.uuid)
+    c2.close()
+    console.say(f"{gone.name} is {came.uuid} now; {gone.uuid} has left the fleet, and the broker")

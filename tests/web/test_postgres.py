@@ -1,0 +1,160 @@
+"""The same server on PostgreSQL: its schema, its rules, and several workers of which any part may die in the middle of a roll-out."""
+
+import asyncio
+import os
+import subprocess
+import sys
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from srup import status, wire
+from srup_host import init, signing
+from srup_host.ledger import Ledger
+from srup_host.server import audit, audit_verify, database
+from srup_host.server.client import Client
+from srup_host.server.roles import Role
+from srup_host.simulate import cards
+from srup_host.simulate.crowd import Crowd as Simulated
+from srup_host.simulate.ways import Ways
+from srup_host.tables import Base, Transaction
+from tests.flow.brokers import mosquitto
+from tests.host.backdrop import create_fleet
+from tests.web.crowd import Crowd
+from tests.web.postgres import postgres
+from tests.web.site import Site
+from tests.web.test_bundles import pack
+
+DEVICES = 12
+WORKERS = {"one": "127.0.0.1", "two": "127.0.0.2"}  # each on an address of its own: they have one port
+
+
+@pytest.fixture
+def server(monkeypatch):
+    with postgres() as server:
+        monkeypatch.setenv("SRUP_DATABASE", server.url)
+        yield server
+
+
+def test_the_migrations_make_what_the_models_say(server):
+    with database.connect(server.url).connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_a_roll_out_that_aborts_itself_its_pages_and_its_audit_log(server, tmp_path):
+    site = Site(init.create(tmp_path / "fleet", "home"))
+    crowd = Crowd(site)
+    crowd.devices(good=10, bad=10)
+    body = {"bundle": crowd.release(), "policy": {"waves": ["6", "100%"]}}
+    site.program(Role.OPERATOR).post("/api/v1/rollouts", json=body)
+    crowd.play()
+    viewer, person = site.program(Role.VIEWER), site.person(Role.ADMIN)
+    assert viewer.get("/api/v1/rollouts/1").json()["state"] == "aborted"
+    assert viewer.get("/api/v1/devices?search=d00").json()["total"] == 10
+    for page in ("/", "/rollouts", "/rollouts/1", "/orders", "/audit", "/accounts"):
+        assert person.get(page).status_code == 200
+    numbers = [line["number"] for line in viewer.get("/api/v1/audit?size=500").json()]
+    assert numbers == sorted(numbers, reverse=True) and numbers[-1] == 1
+    site.close()
+
+
+async def serve(fleet, name):
+    command = [
+        sys.executable,
+        "-m",
+        "srup_host.cli",
+        "serve",
+        "--no-broker",
+        "--worker",
+        name,
+        "--listen",
+        WORKERS[name],
+    ]
+    with (fleet.directory.parent / f"{name}.log").open("ab") as log:
+        process = await asyncio.create_subprocess_exec(
+            *command, "--fleet", str(fleet.directory), stdout=subprocess.PIPE, stderr=log
+        )
+    while not (line := await process.stdout.readline()).startswith(b"https"):
+        assert line, "the worker has ended"
+    asyncio.get_running_loop().create_task(process.stdout.read())
+    return process
+
+
+async def killed(process):
+    process.kill()
+    await process.wait()
+
+
+def test_worker_broker_and_database_each_killed_in_the_middle(server, tmp_path):
+    """No update and no answer is lost, and nothing is sent as two transactions."""
+
+    async def story():
+        fleet, mqtt, https = create_fleet(tmp_path / "fleet")
+        for one in (*mqtt, *https):
+            one.close()
+        (tmp_path / "app.srup").write_bytes(pack(fleet.private_key("release")))
+        played = cards.take(fleet, DEVICES)
+        folders = iter(tmp_path / f"broker-{number}" for number in range(9))
+
+        def broker():
+            folder = next(folders)
+            folder.mkdir()
+            return mosquitto(fleet, folder)
+
+        running = broker()
+        running.__enter__()
+        workers = {name: await serve(fleet, name) for name in WORKERS}
+        client = Client(fleet.directory)
+        try:
+            async with Simulated(fleet, played, Ways(latency_s=0.3)) as crowd:
+                digest = (await asyncio.to_thread(client.upload, tmp_path / "app.srup"))["digest"]
+                body = {"bundle": digest, "policy": {"waves": ["4", "8", "100%"], "backoff_s": 1, "timeout_s": 240}}
+                await asyncio.to_thread(client.post, "/rollouts", body)
+                done = 0
+
+                async def until(number):
+                    async with asyncio.timeout(250):
+                        while confirmed() < number:
+                            await asyncio.sleep(0.1)
+
+                def confirmed():
+                    return crowd.versions()["2.0"]
+
+                await until(done + 1)
+                await killed(workers["one"])
+                workers["one"] = await serve(fleet, "one")
+                await until(4)
+                server.kill()
+                await asyncio.sleep(1)
+                await asyncio.to_thread(server.start)
+                await until(6)
+                running.__exit__(None, None, None)  # its memory is gone with it: this broker keeps nothing on disk
+                running = broker()
+                await asyncio.to_thread(running.__enter__)
+                await until(DEVICES)
+                async with asyncio.timeout(200):
+                    while (await asyncio.to_thread(client.get, "/rollouts/1"))["state"] != "done":
+                        await asyncio.sleep(0.2)
+        finally:
+            for process in workers.values():
+                await killed(process)
+            running.__exit__(None, None, None)
+        ledger = Ledger(fleet)
+        assert ledger.alarms() == []
+        with Session(ledger.engine) as session:
+            updates = list(session.scalars(select(Transaction).where(Transaction.kind == wire.INITIATE)))
+            signer = audit.key(fleet)
+            lines = list(audit.export(session, audit.sign_head(session, signer, 0)))
+        ledger.close()
+        whole = audit_verify.verify(lines, signing.public_bytes(signer), fleet.public_key("command"))
+        assert set(whole.keys) == {card.uuid for card in played}  # one chain, whoever wrote a line
+        assert sorted(one.device for one in updates if one.confirmed) == sorted(card.uuid for card in played)
+        # Another one only where the device could not do the first: what it was to download could not be had, or it was overtaken.
+        assert {one.status for one in updates if not one.confirmed} <= {status.UPDATE_FAIL_SERVER, status.TOKEN_STALE}
+
+    assert os.environ["SRUP_DATABASE"]
+    asyncio.run(story())
