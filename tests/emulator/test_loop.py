@@ -65,7 +65,17 @@ def cut_in_staging(world: PicoWorld) -> None:
     world.board.start()
 
 
-def test_two_power_cuts_and_the_update_is_confirmed_all_the_same(world, record_property):
+def test_two_power_cuts_then_the_version_before_on_command_then_one_that_fails(world, record_property):
+    update_through_two_power_cuts(world)
+    go_back_on_command(world)
+    go_back_from_a_failed_self_test(world)
+    assert not [line for line in world.board.lines() if "crashed" in line]
+    record_property("least_free_heap", min(told(world, "free heap:")))
+    # Of 8 KB, at whose end the heap begins: an application may call `poll` from a few calls deep.
+    assert min(told(world, "free stack:")) >= 1000
+
+
+def update_through_two_power_cuts(world: PicoWorld) -> None:
     bundle = world.bundle({"app.py": GOOD, "table": TABLE}, "2.0")
     token = world.initiate(bundle)
     assert cut_in_the_download(world) >= limits.SYNC
@@ -76,39 +86,35 @@ def test_two_power_cuts_and_the_update_is_confirmed_all_the_same(world, record_p
     world.activate(token)
     world.board.wait_for("slot b, on trial", PATIENCE)
     world.board.wait_for("app 2.0", PATIENCE)
-    world.expect(token, "ACTIVATE_TRIAL", PATIENCE)
-    confirm = world.data("confirm", token)
-    assert {world.answer(PATIENCE), world.answer(PATIENCE)} == {(token, "ACTIVATE_SUCCESS"), (confirm, "DATA_SUCCESS")}
-    assert world.inventory(PATIENCE)["version"] == "2.0"
-    free = [int(line.split()[-1]) for line in world.board.lines() if line.startswith("free heap:")]
-    record_property("least_free_heap", min(free))
+    confirm(world, token, "2.0")
 
 
-def test_the_version_before_runs_again_on_command(world):
-    token = world.action(actions.REVERT)
-    world.expect(token, "ACTIVATE_TRIAL", PATIENCE)
-    confirm = world.data("confirm", token)
-    assert {world.answer(PATIENCE), world.answer(PATIENCE)} == {(token, "ACTIVATE_SUCCESS"), (confirm, "DATA_SUCCESS")}
-    assert world.inventory(PATIENCE)["version"] == "1.0"
-    assert not [line for line in world.board.lines() if "crashed" in line]
+def go_back_on_command(world: PicoWorld) -> None:
+    confirm(world, world.action(actions.REVERT), "1.0")
 
 
-def test_a_version_whose_self_test_fails_goes_back(world):
-    running = world.inventory(PATIENCE)["version"]
+def go_back_from_a_failed_self_test(world: PicoWorld) -> None:
     token = world.initiate(world.bundle({"app.py": BAD}, "3.0"))
     world.expect(token, "UPDATE_SUCCESS", PATIENCE)
     world.activate(token)
     world.board.wait_for("app 3.0", PATIENCE)
     world.expect(token, "ACTIVATE_REVERTED", PATIENCE)
-    assert world.inventory(PATIENCE)["version"] == running
+    assert world.inventory(PATIENCE)["version"] == "1.0"
+
+
+def confirm(world: PicoWorld, token: bytes, version: str) -> None:
+    world.expect(token, "ACTIVATE_TRIAL", PATIENCE)
+    confirm = world.data("confirm", token)
+    assert {world.answer(PATIENCE), world.answer(PATIENCE)} == {(token, "ACTIVATE_SUCCESS"), (confirm, "DATA_SUCCESS")}
+    assert world.inventory(PATIENCE)["version"] == version
+
+
+def told(world: PicoWorld, what: str) -> list[int]:
+    figures = [int(line.split()[-1]) for line in world.board.lines() if line.startswith(what)]
+    assert len(figures) > 3
+    return figures
 
 
 def test_the_time_is_that_of_the_network(world):
     ahead = world.inventory(PATIENCE)["clock"] / 1000 - time.time()
     assert AHEAD - 60 < ahead < AHEAD + 60
-
-
-def test_all_of_it_leaves_some_of_the_stack(world):
-    """Of 8 KB, at whose end the heap begins: an application may call `poll` from a few calls deep."""
-    free = [int(line.split()[-1]) for line in world.board.lines() if line.startswith("free stack:")]
-    assert len(free) > 3 and min(free) >= 1000
