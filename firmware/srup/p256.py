@@ -13,7 +13,9 @@ from srup.errors import BadSignature, InvalidKey
 from srup.p256_nonce import masks, nonces
 
 try:
-    from srup import p256_comb, p256_kernel
+    # First what the other one imports: on a chip, imports within imports fill the stack.
+    from srup import p256_kernel  # isort: skip
+    from srup import p256_comb
 except (ImportError, SyntaxError, ValueError):  # no kernel; no compiler for its source; made for another processor
     p256_comb = p256_kernel = None
 
