@@ -160,7 +160,7 @@ def action(
         return
     if second:
         task.run(lambda: _signed_elsewhere(task, number, own, second))
-    task.run(lambda: task.ledger.id_request(task.device), lambda: _signed_here(task, number, own))
+    task.run(lambda: _signed_here(task, number, own), first=lambda: task.ledger.id_request(task.device))
 
 
 def _parameters(number: int, text: str, device_key: bytes) -> bytes:
@@ -171,9 +171,7 @@ def _parameters(number: int, text: str, device_key: bytes) -> bytes:
 
 
 def _requested(task: Task, number: int, own: bytes) -> second_keys.Request:
-    nonce = (task.ledger.inventory(task.device) or {}).get("nonce")
-    if not nonce:
-        raise Failure(f"no boot nonce of {task.device.name} is known", f"srup send id-request {task.device.name}")
+    nonce = task.boot_nonce()
     return second_keys.Request(
         task.fleet.name,
         task.device.name,
@@ -181,7 +179,7 @@ def _requested(task: Task, number: int, own: bytes) -> second_keys.Request:
         actions.name(number) if number < actions.APPLICATION else hex(number),
         own.hex(),
         task.ledger.reserve(task.device).hex(),
-        nonce,
+        nonce.hex(),
     )
 
 
@@ -196,7 +194,7 @@ def _signed_elsewhere(task: Task, number: int, own: bytes, path: Path) -> Sent:
     ordered = {"target": task.device.target, "action": number, "parameters": own}
     if {key: request.elements()[key] for key in ordered} != ordered:
         raise Failure(f"{path} is the signature of something else: {request.action} of {request.device}")
-    if (task.ledger.inventory(task.device) or {}).get("nonce") != request.nonce:
+    if task.boot_nonce().hex() != request.nonce:
         raise Failure(f"{task.device.name} has started again since this was signed", "make a new request")
     return task.ledger.action(task.device, number, own + proof, bytes.fromhex(request.token))
 

@@ -20,6 +20,7 @@ from srup_host.fleet import FleetOption
 from srup_host.rotate_command import AuthorityOption
 from srup_host.send import AsideOption, DeviceArgument, JsonOption, TimeoutOption, WaitOption
 from srup_host.send_task import Task
+from srup_host.tables import Sent
 
 _WAIT_S = 600.0
 _SEPARATORS = (",", ":")
@@ -123,15 +124,14 @@ def deregister(
 ) -> None:
     """DEREGISTER_COMMAND: have the device leave the fleet. It obeys nobody then, and comes back by a person's hand alone.
 
-    It takes two keys, and the boot nonce of an inventory of this start: ask for one first (srup send id-request).
+    It takes two keys, and the nonce of the start that the device is in, for which it is asked first.
     """
     task = Task(device, fleet_dir, True, timeout, set_aside, as_json, authority=authority)
-    nonce = (task.ledger.inventory(task.device) or {}).get("nonce")
-    if not nonce:
-        raise Failure(
-            f"no inventory of {task.device.name} has its boot nonce", f"srup send id-request {task.device.name}"
-        )
-    task.run(lambda: task.ledger.deregister(task.device, bytes.fromhex(nonce)))
+
+    def deregistered() -> Sent:
+        return task.ledger.deregister(task.device, task.boot_nonce())
+
+    task.run(deregistered, first=lambda: task.ledger.id_request(task.device))
 
 
 def checked(changes: dict[str, Any]) -> bytes:

@@ -19,6 +19,8 @@ from srup_host.receiving import Event, Kind
 from srup_host.sending import Outcome, Result, Sender
 from srup_host.tables import Sent
 
+Step = Callable[[], Sent]
+
 
 class Task:
     """One run of `srup send`: a device, a conversation with it, how it ended."""
@@ -46,15 +48,15 @@ class Task:
         self._began = time.monotonic()
         self._happened: list[dict[str, object]] = []
 
-    def run(self, *steps: Callable[[], Sent], instead: Callable[[], Sent] | None = None) -> NoReturn:
+    def run(self, *steps: Step, instead: Step | None = None, first: Step | None = None) -> NoReturn:
         """Send what each step makes, one after the other as long as all is well, show how it ended, and exit.
 
-        instead: of the first step, where that was a delta and the device can't use it.
+        instead: of the first step, where that was a delta and the device can't use it. first: of which nothing is shown but its failure.
         """
         if self._set_aside:
             self.ledger.set_aside(self.device)
         try:
-            result = asyncio.run(self._converse(steps, instead))
+            result = asyncio.run(self._converse(steps, instead, first))
         except KeyboardInterrupt:
             console.note(f"not waiting any longer; the frame stays queued: srup send wait {self.device.name}")
             raise
@@ -62,26 +64,35 @@ class Task:
             self.ledger.close()
         raise typer.Exit(result.outcome if result else 0)
 
+    def boot_nonce(self) -> bytes:
+        """The device's, as its latest inventory has it; what takes two keys is signed over it."""
+        nonce = (self.ledger.inventory(self.device) or {}).get("nonce")
+        if not nonce:
+            raise Failure(f"no boot nonce of {self.device.name} is known", f"srup send id-request {self.device.name}")
+        return bytes.fromhex(nonce)
+
     def last_sent(self) -> Sent:
         sent = self.ledger.last_command(self.device)
         if sent is None:
             raise Failure(f"nothing was ever sent to {self.device.name}")
         return sent
 
-    async def _converse(self, steps: Iterable[Callable[[], Sent]], instead: Callable[[], Sent] | None) -> Result | None:
+    async def _converse(self, steps: Iterable[Step], instead: Step | None, first: Step | None) -> Result | None:
         async with Courier(self.fleet, self.ledger) as courier:
             sender = Sender(self.ledger, courier, self._tell, self._confirm)
             result = None
-            for step in steps:
+            for step in [first, *steps] if first else steps:
                 sent = step()
-                if not self._wait:
+                if not self._wait and step is not first:
                     await sender.send(sent)
                     return self._show_sent(sent)
                 result = await self._follow(sender, sent)
-                if instead and result.status in offers.NOT_THIS_DELTA:
+                if instead and step is not first and result.status in offers.NOT_THIS_DELTA:
                     console.note(f"{self.device.name} can't use the delta; now the full bundle")
                     sent = instead()
                     result = await self._follow(sender, sent)
+                if step is first and result.outcome is Outcome.DONE:
+                    continue
                 instead = None
                 self._show(sent, result)
                 if result.outcome is not Outcome.DONE:
