@@ -6,6 +6,7 @@
 Fast, and for what a host does with a port. What a board does is tested on the emulated one, in tests/emulator.
 """
 
+import contextlib
 import os
 import select
 import signal
@@ -109,5 +110,5 @@ class SerialBoard:
             if self._awake:  # no firmware listens for it while it mounts its flash
                 process.send_signal(signal.SIGINT)
             data = data.replace(b"\x03", b"")
-        if data:
+        with contextlib.suppress(BrokenPipeError):  # what is typed while a board resets is lost
             os.write(keyboard, data)
