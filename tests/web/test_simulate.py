@@ -71,15 +71,16 @@ def test_of_many_devices_no_more_than_the_canaries_meet_a_release_that_30_per_ce
 def test_a_release_that_30_per_cent_do_not_bear_ends_in_its_canaries(tmp_path, way):
     async def story(served, crowd):
         release = served.release("2.0", tmp_path)
-        number = served.roll_out(release, waves=["8", "50%", "100%"])
+        # Who fails is drawn anew each time: that none of twenty does happens once in ten thousand.
+        number = served.roll_out(release, waves=["20", "50%", "100%"], abort=0.04)
         shown = await served.until(number, "aborted")
         touched = shown["states"].get("failed", 0) + shown["states"].get("confirmed", 0)
-        assert touched <= 8 and sum(shown["by_wave"][0].values()) == 8
-        assert shown["by_wave"][1:] == [{"left out": 7}, {"left out": 15}]
-        assert crowd.versions()["1.0"] >= 22
+        assert touched <= 20 and sum(shown["by_wave"][0].values()) == 20
+        assert shown["by_wave"][1:] == [{"left out": 10}, {"left out": 30}]
+        assert crowd.versions()["1.0"] >= 40
 
     # A trial that nobody confirms is to end while the test lasts.
-    play(tmp_path, 30, Ways(**{way: 0.3}, latency_s=0.01, seed="3"), story, trial_s=2 if way == CRASH else 120)
+    play(tmp_path, 60, Ways(**{way: 0.3}, latency_s=0.01, seed="3"), story, trial_s=2 if way == CRASH else 120)
 
 
 def test_few_that_fail_are_counted_and_the_others_get_it(tmp_path):
