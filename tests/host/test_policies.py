@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import time
 
 import pytest
 
@@ -11,10 +12,21 @@ from tests.host.backdrop import Backdrop
 from tests.host.shell import failed, run, srup
 from tests.host.test_provision import board, fleet, member  # noqa: F401  (fixtures)
 
+STARTED = b"srup: agent"
+
 
 def policy_of(one):
     with deploy.connected(one.port) as connection:
         return json.loads(connection.run("print(open('/srup-data/config.json').read())")).get("policy")
+
+
+def provisioned(one, *options):
+    """And started: it hears no Ctrl-C before."""
+    starts, until = one.output.count(STARTED), time.monotonic() + 60
+    srup("provision", one.port, "--no-wait", *options)
+    while one.output.count(STARTED) == starts:
+        assert time.monotonic() < until, "it does not start"
+        time.sleep(0.1)
 
 
 def outcome(*action):
@@ -45,14 +57,14 @@ def test_a_board_refuses_what_the_fleet_and_the_command_line_forbid(tmp_path, mo
 
 def test_what_is_left_out_is_not_allowed_by_that_and_only_the_command_line_loosens(member, fleet):  # noqa: F811
     assert policy_of(member) is None
-    srup("provision", member.port, "--no-wait", "--policy", "REBOOT=two-keys", "--policy", "0x81=refuse")
+    provisioned(member, "--policy", "REBOOT=two-keys", "--policy", "0x81=refuse")
     say('REBOOT = "allow"\nREVERT = "two-keys"\nAPPLICATION = "two-keys"', fleet)
     assert "settings: policy" in run("provision", "--check", member.port).text  # REVERT is not on the board yet
-    srup("provision", member.port, "--no-wait")
+    provisioned(member)
     expected = {"REBOOT": "two-keys", "REVERT": "two-keys", "APPLICATION": "two-keys", "0x81": "refuse"}
     assert policy_of(member) == expected
     assert run("provision", "--check", member.port).code == 0
-    srup("provision", member.port, "--no-wait", "--policy", "REBOOT=allow", "--policy", "REVERT=allow")
+    provisioned(member, "--policy", "REBOOT=allow", "--policy", "REVERT=allow")
     assert policy_of(member) == expected | {"REBOOT": "allow", "REVERT": "allow"}
     assert "settings: policy" in run("provision", "--check", member.port).text  # for REVERT is the fleet's word, too
 
