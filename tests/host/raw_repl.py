@@ -1,7 +1,7 @@
 """`raw_repl.py DIR hard|soft CUT [torn]`: a board's prompt, on the unix port, which before MicroPython 1.27 has no raw one of its own.
 
 As docs.micropython.org describes it (reference/repl.html, Raw mode and Raw-paste mode), on standard input and output. What a
-firmware does before: boot.py, then main.py, unless it is a soft reset out of raw mode. Ctrl-C comes as SIGINT.
+firmware does before: boot.py, then main.py, unless it is a soft reset out of raw mode.
 
 Exit codes: 64 hard reset, 65 the power cut asked for (see nor.Nor), 66 soft reset.
 """
@@ -9,8 +9,10 @@ Exit codes: 64 hard reset, 65 the power cut asked for (see nor.Nor), 66 soft res
 
 import io
 import os
+import select
 import struct
 import sys
+import time
 
 import nor
 
@@ -19,6 +21,7 @@ WINDOW = 4096
 BANNER = b"\r\nMicroPython at a pseudo-terminal\r\n>>> "
 RAW = b"raw REPL; CTRL-B to exit\r\n>"
 NAMES = {"__name__": "__main__"}
+CTRL_C = b"\x03"
 
 
 class Machine:
@@ -33,15 +36,44 @@ class Machine:
         return os.getenv("SRUP_UNIQUE_ID", "unix").encode()
 
 
-def say(data):
-    sys.stdout.buffer.write(data)
+class Time:
+    """In place of the module time. Ctrl-C is heard where something looks at the clock, as everything that waits does.
+
+    As SIGINT it would come anywhere, in the midst of a garbage collection too, and what that had locked would stay locked: the
+    unix port is built with MICROPY_ASYNC_KBD_INTR. A firmware raises KeyboardInterrupt between two byte codes.
+    """
+
+    def __getattr__(self, name):
+        return getattr(time, name)
+
+    @staticmethod
+    def ticks_ms():
+        while keyboard.poll(0):
+            typed.append(key())
+        return time.ticks_ms()
 
 
-def read():
+keyboard = select.poll()
+keyboard.register(sys.stdin, select.POLLIN)
+typed = []  # while something ran
+
+
+def key():
     byte = sys.stdin.buffer.read(1)
     if not byte:
         nor.exit_now(0)
+    if byte == CTRL_C:
+        typed.clear()  # as shared/tinyusb does
+        raise KeyboardInterrupt
     return byte
+
+
+def read():
+    return typed.pop(0) if typed else key()
+
+
+def say(data):
+    sys.stdout.buffer.write(data)
 
 
 def execute(text):
@@ -106,7 +138,7 @@ def run(name):
 
 directory, how, *power = sys.argv[1:]
 nor.mount(directory, int(power[0]) if power else 0, "torn" in power)
-sys.modules["machine"] = Machine
+sys.modules["machine"], sys.modules["time"] = Machine, Time()
 sys.argv.clear()
 say(b"\r\n")
 

@@ -9,7 +9,6 @@ Fast, and for what a host does with a port. What a board does is tested on the e
 import contextlib
 import os
 import select
-import signal
 import subprocess
 import threading
 import tty
@@ -103,12 +102,10 @@ class SerialBoard:
                     self._awake = True
                     os.write(self._master, data)
                 if self._master in readable:
-                    self._type(process, keyboard.fileno(), os.read(self._master, CHUNK))
+                    self._type(keyboard.fileno(), os.read(self._master, CHUNK))
 
-    def _type(self, process: subprocess.Popen[bytes], keyboard: int, data: bytes) -> None:
-        if b"\x03" in data:
-            if self._awake:  # no firmware listens for it while it mounts its flash
-                process.send_signal(signal.SIGINT)
+    def _type(self, keyboard: int, data: bytes) -> None:
+        if not self._awake:  # no firmware listens for Ctrl-C while it mounts its flash
             data = data.replace(b"\x03", b"")
         with contextlib.suppress(BrokenPipeError):  # what is typed while a board resets is lost
             os.write(keyboard, data)
