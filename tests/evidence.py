@@ -75,10 +75,11 @@ def soak(told: dict[str, Any] | None) -> tuple[str, str]:
     days = told["days"]
     hours, updates = round(sum(day["hours"] for day in days)), sum(day["updates"] for day in days)
     outages, cuts = sum(day["outages"] for day in days), sum(day["power_cuts"] for day in days)
+    jumps = sum(day.get("clock_jumps", 0) for day in days)
     confirmed = sum(day["ends"].get("ACTIVATE_SUCCESS", 0) for day in days)
     said = (
-        f"{hours} simulated hours at commit {told['commit']}: {updates} updates, {outages:,} outages, {cuts} power cuts; {confirmed} "
-        f"confirmed, {updates - confirmed} reported as failed (spoilt on purpose, or given up), {sum(day['open'] for day in days)} open."
+        f"{hours} simulated hours at commit {told['commit']}: {updates} updates, {outages:,} outages, {cuts} power cuts, "
+        f"{jumps} jumps of a clock; {confirmed} confirmed, {updates - confirmed} reported as failed (spoilt on purpose, or given up), {sum(day['open'] for day in days)} open."
     )
     return (
         f"## A bad link\n\n{said}\n",

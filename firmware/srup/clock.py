@@ -18,7 +18,7 @@ class Clock:
         self.store = store
         self._provisioned = max(provisioned, MADE)
         self._at_floor = True
-        self.in_doubt = False  # TLS has failed since the clock was set: it is worth asking again
+        self.in_doubt = False  # TLS or a signed token has contradicted it since it was set: it is worth asking again
 
     def floor(self):
         """The earliest that it can be."""
@@ -40,9 +40,14 @@ class Clock:
             if then > self.floor() + limits.AHEAD_UNSET:
                 raise Refused(status.TOKEN_AHEAD, "more than 400 days ahead of all that is known", token)
         elif then < port.now_ms() - limits.FRESH:
-            raise Refused(status.TOKEN_EXPIRED, "older than the freshness window", token)
+            self.refuse(status.TOKEN_EXPIRED, "older than the freshness window", token)
         elif then > port.now_ms() + limits.AHEAD:
-            raise Refused(status.TOKEN_AHEAD, "ahead of the clock", token)
+            self.refuse(status.TOKEN_AHEAD, "ahead of the clock", token)
+
+    def refuse(self, code, why, token):
+        """Raise Refused, for what whoever signed it may have wrong, or the clock."""
+        self.in_doubt = True
+        raise Refused(code, why, token)
 
     def raised(self, token):
         """The store's change that raises the floor to this token's time, by at most 30 days; {} if it does not."""

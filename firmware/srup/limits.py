@@ -43,7 +43,7 @@ NTP_PERIOD = const(86_400_000)
 NTP_TIMEOUT = const(5000)
 NTP_RETRY = const(16_000)  # no client may ask more often (RFC 4330, section 10); doubled with each failure
 NTP_RETRY_MOST = const(3_600_000)
-NTP_DOUBT = const(60_000)  # before the clock is asked about again where TLS failed on it
+NTP_DOUBT = const(60_000)  # before the clock is asked about again where TLS failed on it, or a token
 
 # The download
 CHUNK = const(2048)  # the one preallocated buffer

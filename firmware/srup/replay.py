@@ -121,7 +121,7 @@ class Replay:
         if self._was_for_a_group_that_we_left(token):
             raise Refused(status.TOKEN_STALE, "it was staged for a group that we are in no more", token)
         if self._clock.now() > tokens.milliseconds(token) + limits.ACTIVATE_WITHIN:
-            raise Refused(status.TOKEN_EXPIRED, "staged too long ago", token)
+            self._clock.refuse(status.TOKEN_EXPIRED, "staged too long ago", token)
 
     def _was_for_a_group_that_we_left(self, token):
         """ACTIVATE names no target: that of its INITIATE counts."""

@@ -3,12 +3,14 @@
 import struct
 
 from srup import clock, limits, port, sntp
-from tests.unit.server import NOON
+from srup.errors import Refused
+from tests.unit.check import raises
+from tests.unit.server import NOON, token
 
 DAY = 86_400_000
 NONCE = b"12345678"
 TO_1970 = 2_208_988_800
-NAMES = ("ticks_ms", "random", "network_up", "clock_is_set", "set_clock")
+NAMES = ("ticks_ms", "random", "network_up", "clock_is_set", "set_clock", "now_ms")
 
 
 def answer(ms=NOON, head=0x24, stratum=2, nonce=NONCE):
@@ -40,6 +42,7 @@ class World:
         port.network_up = lambda: self.up
         port.clock_is_set = lambda: self.set_to is not None
         port.set_clock = self._set
+        port.now_ms = lambda: self.set_to
         sntp.socket = self
         self.sntp = sntp.Sntp(self.servers, self.clock)
         return self
@@ -202,6 +205,16 @@ def test_a_lie_about_the_time_that_tls_fails_on_is_asked_about_again():
         world.after(limits.NTP_DOUBT, answer())
         assert world.set_to == NOON
         assert world.after(limits.NTP_DOUBT) == []
+
+
+def test_a_lie_about_the_time_that_a_signed_command_speaks_against_is_asked_about_again():
+    for lie in (300 * DAY, -limits.AHEAD - DAY + 1):
+        with World() as world:
+            world.after(0, answer(NOON + lie))
+            raises(Refused, world.clock.check, token(NOON))
+            assert world.after(limits.NTP_DOUBT - 1) == [], "and not for each such command"
+            world.after(1, answer())
+            world.clock.check(token(NOON))
 
 
 def test_a_stuck_source_of_randomness_is_a_failure_like_another():
