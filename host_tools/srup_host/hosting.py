@@ -41,10 +41,10 @@ def offer(fleet: Fleet, packed: Path, bundle: Bundle) -> str:
     return offer_bytes(fleet, files.read(packed), bundle.manifest)[0]
 
 
-def offer_bytes(fleet: Fleet, raw: bytes, manifest: Mapping[str, Any]) -> tuple[str, bytes]:
-    """The same of what is not in a file; (URL, SHA-256)."""
+def offer_bytes(fleet: Fleet, raw: bytes, manifest: Mapping[str, Any], ending: str = ".srup") -> tuple[str, bytes]:
+    """The same of what is not in a file; (URL, SHA-256). ending: of the name."""
     digest = hashlib.sha256(raw)
-    name = f"{manifest['name']}-{manifest['version']}-{digest.hexdigest()[:16]}.srup"
+    name = f"{manifest['name']}-{manifest['version']}-{digest.hexdigest()[:16]}{ending}"
     public(fleet).mkdir(exist_ok=True)
     files.replace(public(fleet) / name, raw)
     return f"https://{fleet.https.host}:{fleet.https.port}/{quote(name)}", digest.digest()

@@ -1,5 +1,6 @@
 """What each device of a roll-out is sent, and when: a delta or all of it, a copy that it alone can read, in its own night."""
 
+import os
 import random
 from datetime import UTC, datetime
 
@@ -7,6 +8,7 @@ import pytest
 
 from srup import sealed, status, wire
 from srup_host import bundle, hosting, keyfiles, signing
+from srup_host.server import runner
 from srup_host.server.roles import Role
 from tests.web.crowd import OLD
 from tests.web.site import csrf_of
@@ -139,6 +141,10 @@ def test_all_of_it_for_everybody_if_that_is_asked_for(site, crowd, operator, rel
 # A copy for it alone
 
 
+def copies(site):
+    return set(hosting.public(site.fleet).glob("*.sealed.srup"))
+
+
 def unsealed(path, key, folder):
     private = key.private_numbers().private_value.to_bytes(32, "big")
     list(sealed.unseal(str(path), str(folder / "out"), private))
@@ -179,6 +185,29 @@ def test_a_second_try_makes_a_second_copy_and_leaves_none_behind(site, crowd, op
     begin(operator, {"digest": crowd.release()}, seal=True, backoff_s=0, abort=1)
     crowd.play()
     assert len(set(urls(site, flaky))) == 2 and len(list(hosting.public(site.fleet).iterdir())) == 1
+
+
+def test_a_copy_that_a_killed_worker_has_left_is_gone_after_an_hour(site, crowd, operator, monkeypatch):
+    class Killed(BaseException):
+        pass
+
+    def killed(*_, **__):
+        raise Killed
+
+    crowd.device("one", sealing_key=signing.public_bytes(keyfiles.generate()))
+    begin(operator, {"digest": crowd.release()}, seal=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(site.c2.ledger, "initiate", killed)
+        with pytest.raises(Killed):
+            crowd.runner.round()
+    [left] = copies(site)
+    runner.Runner(site.c2).round()
+    [its] = copies(site) - {left}
+    for path in (left, its):
+        os.utime(path, (0, 0))
+    runner.Runner(site.c2).round()
+    assert copies(site) == {its}, "what a device may want stays, however old it is"
+    assert targets(operator)["one"]["sealed"] == its.name
 
 
 # In its own night

@@ -1,6 +1,8 @@
 """What a device of a roll-out is sent: a delta to what it runs or all of it, and a copy for it alone where the policy asks for that."""
 
+import contextlib
 import json
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +14,8 @@ from srup_host.fleet import Fleet, sealing_key
 from srup_host.server.models import Member, Release, Target
 from srup_host.tables import Heard
 
+_COPY = ".sealed.srup"  # the end of its name
+_ABANDONED_S = 3600  # after which what nobody has recorded is nobody's: another worker may be about to
 _SAME = ("kind", "name", "version", "counter", "tree")  # what makes two bundles the same release
 
 
@@ -59,7 +63,7 @@ def seal(fleet: Fleet, release: Release, member: Member, target: Target) -> tupl
     forget(fleet, target)
     key = sealing_key(fleet.device(member.uuid))
     raw = files.read(hosting.public(fleet) / hosting.file_of(release.url))
-    url, digest = hosting.offer_bytes(fleet, sealing.seal(raw, [key]), release.manifest)
+    url, digest = hosting.offer_bytes(fleet, sealing.seal(raw, [key]), release.manifest, _COPY)
     target.sealed = hosting.file_of(url)
     return url, digest
 
@@ -69,3 +73,12 @@ def forget(fleet: Fleet, target: Target) -> None:
     if target.sealed:
         (hosting.public(fleet) / target.sealed).unlink(missing_ok=True)
         target.sealed = ""
+
+
+def sweep(session: Session, fleet: Fleet) -> None:
+    """Remove the copies that no target has: a worker was killed before it could record, or forget, them."""
+    kept = set(session.scalars(select(Target.sealed).where(Target.sealed != "")))
+    for path in hosting.public(fleet).glob("*" + _COPY):
+        with contextlib.suppress(FileNotFoundError):  # another worker was faster
+            if path.name not in kept and time.time() - path.stat().st_mtime > _ABANDONED_S:
+                path.unlink()

@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from srup_host import console
 from srup_host.console import Failure
 from srup_host.receiving import Event
-from srup_host.server import audit, heartbeat, registry
+from srup_host.server import audit, choosing, heartbeat, registry
 from srup_host.server.c2 import C2
 from srup_host.server.models import Rollout, Target
 from srup_host.server.rollout_dispatch import Dispatch
@@ -20,6 +20,7 @@ from srup_host.server.rollout_states import ABORTED, PAUSED, PENDING, RUNNING, U
 from srup_host.server.rollout_watch import Watch
 
 SYNC_MS = 10_000
+SWEEP_MS = 3_600_000
 _PAUSE_S = 0.1  # between rounds, at least; and at most:
 _TICK_S = 1.0
 _RETRY_S = 2.0  # where the database has gone
@@ -31,7 +32,7 @@ class Runner:
     def __init__(self, c2: C2):
         self._c2 = c2
         self._heard = asyncio.Event()
-        self._synced = 0
+        self._synced = self._swept = 0
 
     def hear(self, event: Event) -> None:
         self._heard.set()
@@ -70,6 +71,10 @@ class Runner:
                 audit.sign_hourly(session, self._c2.audit_key, now)
             heartbeat.ask(self._c2)
             self._c2.publish_again()
+        if abs(now - self._swept) >= SWEEP_MS:
+            self._swept = now
+            with self._c2.read() as session:
+                choosing.sweep(session, self._c2.fleet)
         for number in self._open():
             with audit.acting(f"rollout:{number}"):
                 watch, dispatch = Watch(self._c2, number), Dispatch(self._c2, number)
