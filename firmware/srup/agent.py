@@ -9,7 +9,7 @@ handshake and a signature.
 from srup import __version__, late, limits, port
 from srup.clock import Clock
 from srup.config import Config
-from srup.errors import NO_ROOM, StorageError
+from srup.errors import NO_ROOM, NoMemory, StorageError
 from srup.hooks import Hooks, traceback
 from srup.session import DESTROY, Session
 from srup.sntp import Sntp
@@ -270,9 +270,11 @@ class Agent:
 
     def _notice_connection(self):
         up, fault = self._transport.up, self._transport.fault
-        if not (up or self._was_up) and fault and fault is not self._fault:
+        is_new, self._fault = fault is not self._fault, fault
+        if not (up or self._was_up) and fault and is_new:
             self._log("no connection: %s" % fault)
-        self._fault = fault
+            if isinstance(fault, NoMemory) and not (self._road and self._road.fetching()):
+                self._starve()
         if up != self._was_up:
             self._was_up = up
             self._log("connected" if up else "connection lost: %s" % self._transport.fault)
@@ -316,7 +318,7 @@ class Agent:
         return self.config.drop_mqtt and self._taken_up and not self._transport.linked and self._road.can_wait()
 
     def _starve(self):
-        """The application leaves the agent no memory: try again, and in the end with an application that starts anew."""
+        """The application leaves the agent no memory, or none in one piece: try again, and in the end with all of it anew."""
         if self._road:
             self._road.let_go_of_hands()
         else:

@@ -84,6 +84,12 @@ class NetworkError(SrupError):
     reason = "network"
 
 
+class NoMemory(NetworkError):
+    """There is none for a connection, or not in one piece."""
+
+    reason = "memory"
+
+
 class TlsError(NetworkError):
     """The peer can't be trusted: chain, name, date, or the handshake failed."""
 

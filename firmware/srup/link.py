@@ -8,8 +8,9 @@ import select
 import socket
 
 from srup import limits, port
-from srup.errors import NetworkError, TlsError
+from srup.errors import NetworkError, NoMemory, TlsError
 
+_ENOMEM = 12
 _PENDING = (115, 119, 36, 11, 35)  # EINPROGRESS and EAGAIN as the ports number them
 
 
@@ -90,7 +91,7 @@ class Link:
         except OSError as error:
             if error.args[0] not in _PENDING:
                 connection.close()
-                raise NetworkError("%s: %s" % (host, error))
+                self._fail(error)
         return connection
 
     def _guard(self, call, *arguments):
@@ -98,9 +99,14 @@ class Link:
         try:
             return call(*arguments)
         except (OSError, ValueError) as error:
-            if self._authorities is not None and self._open and port.tls_error(error):
-                raise TlsError("%s: %s" % (self._host, error))
-            raise NetworkError("%s: %s" % (self._host, error))
+            self._fail(error)
+
+    def _fail(self, error):
+        if error.args and error.args[0] == _ENOMEM:
+            raise NoMemory("%s: no memory for a connection" % self._host)
+        if self._authorities is not None and self._open and port.tls_error(error):
+            raise TlsError("%s: %s" % (self._host, error))
+        raise NetworkError("%s: %s" % (self._host, error))
 
     def close(self):
         try:

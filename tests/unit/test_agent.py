@@ -3,6 +3,7 @@
 from os import mkdir, rmdir
 
 from srup import keys, limits, reply, status, update, wire
+from srup.errors import NetworkError, NoMemory
 from srup.store import Store
 from srup_boot import record
 from tests.unit.board import COMMAND, UUID, Board, Reset, action, data
@@ -159,6 +160,33 @@ def test_calls_nested_too_deep_are_a_lack_of_room_and_no_crash_of_the_applicatio
         board.agent.poll()
         board.road._deliver = deliver
         assert board.resets == 0 and not board.agent._transport.up
+
+
+def test_where_memory_is_in_too_small_pieces_for_a_connection_all_starts_anew():
+    """Else nobody could reach it any more, with 90 KB free: seen on a Pico, after an update."""
+    with Board() as board:
+        board.air.up = False
+        for _ in range(limits.STARVED - 1):
+            board.air.fault = NoMemory("no memory for a connection")
+            for _ in range(20):
+                board.agent.poll()
+        assert board.resets == 0
+        board.air.fault = NetworkError("no answer")
+        board.agent.poll()
+        assert board.resets == 0
+        board.air.fault = NoMemory("no memory for a connection")
+        raises(Reset, board.agent.poll)
+
+
+def test_a_download_that_takes_the_memory_of_the_connection_is_not_ended_for_that():
+    with Board() as board:
+        board.hands  # noqa: B018, have them imported
+        board.road.fetching = lambda: True
+        board.air.up = False
+        for _ in range(2 * limits.STARVED):
+            board.air.fault = NoMemory("no memory for a connection")
+            board.agent.poll()
+        assert board.resets == 0
 
 
 def too_deep():

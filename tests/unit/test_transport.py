@@ -2,8 +2,8 @@
 
 import sys
 
-from srup import limits, port
-from srup.errors import NetworkError, TlsError
+from srup import limits, link, port
+from srup.errors import NetworkError, NoMemory, TlsError
 from tests.unit.check import raises
 from tests.unit.on_board_ticks import Ticks
 from tests.unit.scratch import MICROPYTHON
@@ -187,6 +187,19 @@ def test_a_tls_failure_is_told_before_the_next_attempt():
     assert told == [1] and not made.up
     made.drop(NetworkError("gone"))
     assert told == [1]
+
+
+def test_a_lack_of_memory_is_told_apart_from_a_peer_that_is_not_there():
+    class Dialled(link.Link):
+        def _dial(self, host, number):
+            return None
+
+    def failing(code):
+        raise OSError(code)
+
+    opened = Dialled("broker", 8883, [b""])
+    raises(NoMemory, opened._guard, failing, 12)
+    assert type(raises(NetworkError, opened._guard, failing, 104)) is NetworkError
 
 
 def test_a_week_without_network_does_not_keep_it_from_dialling_again():
