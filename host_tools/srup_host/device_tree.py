@@ -56,12 +56,13 @@ def package_json() -> str:
 def device_files(compiled: bool = True, processor: str = "") -> dict[str, bytes]:
     """Everything that a board has before it is provisioned: path from the root, without the first slash -> contents.
 
-    compiled: the packages as .mpy, or as source. processor: for which native code is added, see srup_host.native.
+    compiled: the packages as .mpy, or as source; a traceback names the functions of the agent then, and no lines: that is 4 KB of
+    heap that an application gets, whose own lines are there · processor: for which native code is added, see srup_host.native.
     """
     library = {f"lib/{name}": files.read(path) for name, path in package_files().items()}
     library["lib/umqtt/simple.py"] = _umqtt()
     starters = {"boot.py": files.read(_BOOT / "boot.py"), "main.py": files.read(_SRUP.parent / "main.py")}
-    library = sources.compile_all(library) if compiled else library
+    library = sources.compile_all(library, lines=False) if compiled else library
     return starters | library | {f"lib/{name}": data for name, data in native.compiled(processor).items()}
 
 

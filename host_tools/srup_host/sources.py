@@ -16,6 +16,8 @@ from srup.errors import UpdateFailed
 from srup_host import files
 from srup_host.console import Failure
 
+_NO_LINES = ("-O3",)
+
 
 @dataclass(frozen=True)
 class Source:
@@ -60,22 +62,24 @@ def check_path(path: str) -> None:
         raise Failure(f"{path} can't go into a bundle: {error.why}") from None
 
 
-def compile_all(contents: dict[str, bytes]) -> dict[str, bytes]:
-    """Every .py as .mpy. Raises Failure where one does not compile, or both are there."""
-    compiled = {}
+def compile_all(contents: dict[str, bytes], lines: bool = True) -> dict[str, bytes]:
+    """Every .py as .mpy. Raises Failure where one does not compile, or both are there.
+
+    lines: with the line numbers of tracebacks, which take 6 per cent of it."""
+    compiled, options = {}, () if lines else _NO_LINES
     with tempfile.TemporaryDirectory() as scratch:
         for path, data in contents.items():
             target = f"{path[:-3]}.mpy" if path.endswith(".py") else path
             if target != path and target in contents:
                 raise Failure(f"{path} and {target} are both there", "keep one of them")
-            compiled[target] = data if target == path else _compile(path, data, Path(scratch))
+            compiled[target] = data if target == path else _compile(path, data, Path(scratch), *options)
     return compiled
 
 
 def compile_native(path: Path, processor: str) -> bytes:
     """A module with code for a processor (mpy-cross -march), without line numbers. Raises Failure where it does not compile."""
     with tempfile.TemporaryDirectory() as scratch:
-        return _compile(path.name, files.read(path), Path(scratch), f"-march={processor}", "-O3")
+        return _compile(path.name, files.read(path), Path(scratch), f"-march={processor}", *_NO_LINES)
 
 
 def _compile(path: str, data: bytes, scratch: Path, *options: str) -> bytes:
