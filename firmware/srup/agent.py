@@ -309,8 +309,9 @@ class Agent:
             self._road_used = port.ticks_ms()
         elif self._road and (self._has_to_connect_first() or not port.within(limits.LINGER, self._road_used)):
             self._clock.keep_floor()
+            late.empty(self._road)
             self._road = None
-            self._late.let_go()
+            self._late.let_go("road")
 
     def _has_to_connect_first(self):
         """After a download with drop_mqtt, and before each poll: TLS needs the memory in which the road lies, and without it nothing

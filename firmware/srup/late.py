@@ -39,16 +39,27 @@ class Late:
                 return name == self._names[-1]
         return True
 
-    def let_go(self):
+    def let_go(self, top=""):
         """Forget these modules, and all others of the package that have come since the first `load`.
 
-        Whoever holds something of a module still, a class or an instance, holds all of it.
+        Whoever holds something of a module still, a class or an instance, holds all of it. top: the one of them that imports the
+        others, and that none imports: it is emptied (see `empty`).
         """
         for name in set(sys.modules) - (self._kept or set(sys.modules)):
             if _is_ours(name):
+                if name == _PACKAGE + top:
+                    empty(sys.modules[name])
                 _forget(name)
         self._kept = None
         gc.collect()
+
+
+def empty(thing):
+    """A module, or an instance: nothing is held by way of it any more. MicroPython's collector takes whatever looks like a pointer
+    for one, and lwIP's sockets have in them what was in that place before: one such, to a generator that had ended, kept 19 KB for
+    as long as a connection lasted."""
+    for name in list(thing.__dict__):
+        setattr(thing, name, None)
 
 
 def short():

@@ -46,8 +46,7 @@ def test_imports_of_frozen_modules_take_what_is_recorded(frozen, recorded):
 @pytest.mark.nightly
 @pytest.mark.timeout(900)
 def test_an_update_runs_beside_an_application_that_holds_20_kb_in_pieces(firmware):
-    """The agent from littlefs. What a round takes within itself, and what no longer is in one piece, is in it; where TLS finds no
-    piece large enough any more the board may start anew on the way."""
+    """The agent from littlefs. What a round takes within itself, and what no longer is in one piece, is in it."""
     held = IDLE - UPDATE
     free = heap_at_work.measure(firmware, held)
     assert free["idle"] + held >= IDLE

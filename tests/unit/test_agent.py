@@ -162,6 +162,18 @@ def test_calls_nested_too_deep_are_a_lack_of_room_and_no_crash_of_the_applicatio
         assert board.resets == 0 and not board.agent._transport.up
 
 
+def test_nothing_is_held_by_way_of_a_road_that_was_let_go():
+    """Seen on a Pico: a stale pointer to a generator of it, in a socket, kept 19 KB for as long as the connection lasted."""
+    with Ticks() as ticks, Board() as board:
+        board.receive(data(1))
+        road = board.road
+        for _ in range(3):
+            ticks.pass_ms(limits.LINGER + 1)
+            board.receive()
+        assert road and board.road is None
+        assert not [name for name, value in road.__dict__.items() if value is not None]
+
+
 def test_where_memory_is_in_too_small_pieces_for_a_connection_all_starts_anew():
     """Else nobody could reach it any more, with 90 KB free: seen on a Pico, after an update."""
     with Board() as board:

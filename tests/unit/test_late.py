@@ -49,6 +49,18 @@ def test_what_is_let_go_is_gone_and_what_was_there_stays():
         road.let_go()
 
 
+def test_who_still_holds_the_topmost_holds_nothing_by_way_of_it():
+    """A stale pointer does; and it must not keep all that there was."""
+    with Absent():
+        road = late.Late("bundle", "hooks")
+        while not road.load():
+            pass
+        top, other = sys.modules["srup.hooks"], sys.modules["srup.bundle"]
+        road.let_go("hooks")
+        assert not [name for name in dir(top) if getattr(top, name) is not None and name[:2] != "__"]
+        assert other.check_path, "what others may still need is whole"
+
+
 def test_what_they_import_in_their_turn_is_let_go_with_them():
     with Absent():
         road = late.Late("bundle")
