@@ -33,6 +33,7 @@ class Agent:
         self._late = late.Late("store", "wire", "keys", "auth", "replay", "reply", "transaction", "road")
         self._road = None
         self._road_used = 0  # ticks_ms of when it last was not idle
+        self._at_work = False  # in `poll`: a hook of the application may call that, too
         self._starved = 0  # times in a row that there was no memory for it
         self._rest = None  # Rest, in low power
         self._taken_up = False  # what the last start left RECEIVED
@@ -169,8 +170,9 @@ class Agent:
         """One bounded piece of work. Raises nothing: where flash or heap fail, what is not on record is not acknowledged, and
         comes again on the next connection."""
         port.feed()
+        outer, self._at_work = self._at_work, True
         try:
-            road = None if self._ordered else self._round()
+            road = None if self._ordered else self._round(outer)
             if road:
                 for piece in road.pieces(self._transport.up, self._down_since):
                     piece[0](*piece[1:])  # here: a chip's stack has room for some 25 calls in one another
@@ -181,12 +183,15 @@ class Agent:
             self._transport.drop(error)
             if not isinstance(error, StorageError):
                 self._starve()
+        finally:
+            self._at_work = outer
         self._restart_if_due()
 
-    def _round(self):
-        """Listen. Returns the Road, if there is something for it to do."""
+    def _round(self, within):
+        """Listen. Returns the Road, if there is something for it to do. within: this is called by what the Road has called."""
         self._session.count()
-        self._leave_idle_road()
+        if not within:
+            self._leave_idle_road()
         if self._ways:
             self._turn()
         if self._sleeps():
@@ -305,18 +310,19 @@ class Agent:
         return self._road
 
     def _leave_idle_road(self):
-        if self._road and not self._road.idle() and not self._has_to_connect_first():
+        road = self._road
+        if road and not road.idle() and not self._has_to_connect_first(road):
             self._road_used = port.ticks_ms()
-        elif self._road and (self._has_to_connect_first() or not port.within(limits.LINGER, self._road_used)):
+        elif road and (self._has_to_connect_first(road) or not port.within(limits.LINGER, self._road_used)):
             self._clock.keep_floor()
-            late.empty(self._road)
             self._road = None
+            late.empty(road)
             self._late.let_go("road")
 
-    def _has_to_connect_first(self):
+    def _has_to_connect_first(self, road):
         """After a download with drop_mqtt, and before each poll: TLS needs the memory in which the road lies, and without it nothing
         can be said."""
-        return self.config.drop_mqtt and self._taken_up and not self._transport.linked and self._road.can_wait()
+        return self.config.drop_mqtt and self._taken_up and not self._transport.linked and road.can_wait()
 
     def _starve(self):
         """The application leaves the agent no memory, or none in one piece: try again, and in the end with all of it anew."""
