@@ -202,7 +202,7 @@ class Resident:
         self._begun = True
         return True
 
-    def let_go(self):
+    def let_go(self, top=""):
         self._begun = False
 
 
