@@ -54,6 +54,12 @@ class Served:
             assert asyncio.get_running_loop().time() < deadline, (shown, unanswered)
             await asyncio.sleep(0.1)
 
+    async def all_is_answered(self, seconds=30):
+        """Also what was on its way when a roll-out was done."""
+        async with asyncio.timeout(seconds):
+            while self.c2.ledger.unanswered():
+                await asyncio.sleep(0.1)
+
 
 @asynccontextmanager
 async def serving(folder, trial_s=120):
