@@ -56,8 +56,8 @@ def package_json() -> str:
 def device_files(compiled: bool = True, processor: str = "") -> dict[str, bytes]:
     """Everything that a board has before it is provisioned: path from the root, without the first slash -> contents.
 
-    compiled: the packages as .mpy, or as source; a traceback names the functions of the agent then, and no lines: that is 4 KB of
-    heap that an application gets, whose own lines are there · processor: for which native code is added, see srup_host.native.
+    compiled: the packages as .mpy, or as source. In .mpy a traceback names the agent's functions and no lines of theirs, which would
+    take 3 KB more of the heap in an update; an application's lines are there. processor: for which native code is added, see srup_host.native.
     """
     library = {f"lib/{name}": files.read(path) for name, path in package_files().items()}
     library["lib/umqtt/simple.py"] = _umqtt()

@@ -6,7 +6,7 @@ from srup import keys, limits, reply, status, update, wire
 from srup.errors import NetworkError, NoMemory
 from srup.store import Store
 from srup_boot import record
-from tests.unit.board import COMMAND, UUID, Board, Reset, action, data
+from tests.unit.board import COMMAND, UUID, Board, Reset, action, answer, data
 from tests.unit.check import raises
 from tests.unit.on_board_ticks import Ticks
 from tests.unit.scratch import exists, tree, write
@@ -172,6 +172,22 @@ def test_nothing_is_held_by_way_of_a_road_that_was_let_go():
             board.receive()
         assert road and board.road is None
         assert not [name for name, value in road.__dict__.items() if value is not None]
+
+
+def test_a_hook_that_polls_is_not_left_by_the_road_that_called_it():
+    with Ticks() as ticks, Board() as board:
+
+        def hook(number, parameters):
+            road = board.road
+            road.idle = lambda: True
+            ticks.pass_ms(limits.LINGER + 1)
+            board.agent.poll()
+            assert board.road is road
+            del road.idle
+            return True
+
+        board.agent.on_action(hook)
+        assert answer(board, 1, 0x80) == status.ACTION_SUCCESS
 
 
 def test_where_memory_is_in_too_small_pieces_for_a_connection_all_starts_anew():
