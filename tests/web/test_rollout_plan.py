@@ -52,12 +52,16 @@ def test_an_abort_comes_with_the_first_failure_too_many(share, let_go, most):
 
 def test_a_gate_opens_when_its_wave_is_over_good_and_has_soaked():
     policy = Policy(success=0.9, soak_s=60)
-    assert rollout_plan.gate(policy, 9, 0, 1, HOUR) == "wait"
-    assert rollout_plan.gate(policy, 10, 0, 0, 59_999) == "wait"
-    assert rollout_plan.gate(policy, 10, 0, 0, 60_000) == "open"
-    assert rollout_plan.gate(policy, 9, 1, 0, 60_000) == "open"
-    assert rollout_plan.gate(policy, 8, 2, 0, 60_000) == "closed"
-    assert rollout_plan.gate(policy, 0, 0, 0, 60_000) == "open"  # all of them left out
+    assert rollout_plan.gate(policy, 9, 0, 0, 1, HOUR) == "wait"
+    assert rollout_plan.gate(policy, 10, 0, 0, 0, 59_999) == "wait"
+    assert rollout_plan.gate(policy, 10, 0, 0, 0, 60_000) == "open"
+    assert rollout_plan.gate(policy, 9, 1, 0, 0, 60_000) == "open"
+    assert rollout_plan.gate(policy, 9, 1, 5, 0, 60_000) == "open"
+    assert rollout_plan.gate(policy, 8, 2, 0, 0, 60_000) == "closed"
+    assert rollout_plan.gate(policy, 0, 0, 3, 0, 60_000) == "closed"  # nobody has tried it
+    assert (
+        rollout_plan.gate(policy, 0, 0, 0, 0, 60_000) == "open"
+    )  # a wave that never had anybody: dynamic ones have such
 
 
 @pytest.mark.parametrize(

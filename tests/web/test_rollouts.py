@@ -3,8 +3,12 @@
 import pytest
 
 from srup import status
-from srup_host.server import rollout_dispatch
+from srup_host import keyfiles, signing
+from srup_host.console import Failure
+from srup_host.server import choosing, rollout_dispatch, rollouts
 from srup_host.server.roles import Role
+from srup_host.server.rollout_dispatch import Dispatch
+from srup_host.server.rollout_watch import Watch
 from srup_host.server.runner import Runner
 
 MINUTE = 60_000
@@ -347,3 +351,139 @@ def test_every_step_has_its_actor_in_the_audit_log(site, crowd, operator):
     by = {line["action"]: line["actor"] for line in told}
     assert by["roll-out made"] == "token:a-operator" and by["roll-out breach"] == "rollout:1"
     assert by["send INITIATE"] == "rollout:1" and by["send ID_REQUEST"] == "server"
+
+
+def test_devices_that_are_named_are_joined_by_nobody(crowd, operator):
+    """A dynamic roll-out with nothing to match would be to the whole fleet, without a canary."""
+    crowd.devices(good=6)
+    refused = create(operator, crowd, 400, devices=["d000"], policy={"dynamic": True})
+    assert "nobody can join devices that are named" in refused["error"]
+    crowd.runner.round()
+    assert not [sent for sent in crowd.site.published if sent.name == "INITIATE"]
+
+
+def test_a_trial_seen_in_the_round_that_aborts_is_not_confirmed(crowd, operator):
+    crowd.devices(good=3, bad=1)
+    create(operator, crowd, policy={"waves": ["100%"], "abort": 0.1})
+    crowd.play()
+    assert (show(operator)["state"], show(operator)["states"]["failed"]) == ("aborted", 1)
+    assert not [played for played in crowd.played.values() if "DATA confirm" in played.got]
+    assert {played.runs["version"] for played in crowd.played.values()} == {"1.0"}
+
+
+def test_a_person_s_abort_comes_before_the_first_confirm_or_after_it(crowd, operator):
+    before, after = crowd.device("before"), crowd.device("after", "unheard")
+    create(operator, crowd, devices=["after"], policy={"waves": ["100%"]})
+    crowd.play()  # confirmed by us, and what it said of that was lost
+    create(operator, crowd, devices=["before"], policy={"waves": ["100%"]})
+    for _ in range(2):
+        crowd.runner.round()
+        crowd.deliver()
+    assert Watch(crowd.site.c2, 2).look() == "running" and show(operator, 2)["states"] == {"on trial": 1}
+    for number in (1, 2):
+        operator.post(f"/api/v1/rollouts/{number}/abort", json={})
+    crowd.site.clock.now += rollout_dispatch.AGAIN_MS
+    crowd.play()
+    assert "DATA confirm" not in before.got and show(operator, 2)["states"] == {"withdrawn": 1}
+    assert after.runs["version"] == "2.0" and show(operator, 1)["states"] == {"confirmed": 1}
+
+
+def test_who_is_put_in_quarantine_while_staged_is_not_activated(crowd, operator):
+    smoking = crowd.device("smoking")
+    create(operator, crowd, policy={"waves": ["100%"], "activation": "approval"})
+    crowd.play()
+    assert show(operator)["states"] == {"staged": 1}
+    operator.put("/api/v1/devices/smoking/quarantine", json={"why": "smoke"})
+    assert crowd.site.program(Role.APPROVER).post("/api/v1/rollouts/1/activate").status_code == 200
+    crowd.play()
+    assert "ACTIVATE" not in smoking.got and smoking.got[-1] == "ACTION"  # CANCEL
+    assert show(operator)["states"] == {"left out": 1}
+
+
+def test_canaries_in_quarantine_prove_nothing(crowd, operator):
+    crowd.devices(good=6)
+    create(operator, crowd, policy={"waves": ["1", "100%"]})
+    canary = operator.get("/api/v1/rollouts/1/devices").json()["devices"][0]["device"]
+    operator.put(f"/api/v1/devices/{canary}/quarantine", json={"why": "loose cable"})
+    crowd.play()
+    shown = show(operator)
+    assert (shown["state"], shown["states"]) == ("paused", {"left out": 1, "pending": 5})
+    assert "nobody has tried this release" in shown["why"]
+    operator.post("/api/v1/rollouts/1/resume", json={"why": "it is good"})
+    crowd.play()
+    assert show(operator)["states"] == {"left out": 1, "confirmed": 5}
+
+
+def test_what_a_step_has_sent_or_set_aside_is_on_record_with_it(crowd, operator, monkeypatch):
+    """A worker may be killed at any moment: half of it would leave a device that can be sent nothing for a week."""
+    silent = crowd.device("silent", "silent")
+    create(operator, crowd, policy={"waves": ["100%"], "timeout_s": 60})
+    crowd.runner.round()
+    crowd.deliver()
+    crowd.site.clock.now += MINUTE + 1
+    ledger = crowd.site.c2.ledger
+
+    def killed(_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(ledger, "set_aside", killed)
+        Watch(crowd.site.c2, 1).look()
+    assert show(operator)["states"] == {"staging": 1}
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Watch, "_judge", killed)
+        Watch(crowd.site.c2, 1).look()
+    assert show(operator)["states"] == {"failed": 1} and ledger.unanswered(silent.fake.device) == []
+
+
+def test_one_roll_out_that_can_not_go_on_holds_no_other_one_up(crowd, operator, capsys, monkeypatch):
+    crowd.device("sealed", sealing_key=signing.public_bytes(keyfiles.generate()))
+    crowd.device("other")
+    create(operator, crowd, devices=["sealed"], policy={"waves": ["100%"], "seal": True})
+    for path in (crowd.site.fleet.directory / "public").iterdir():
+        path.unlink()
+    create(operator, crowd, devices=["other"], policy={"waves": ["100%"], "activation": "approval"})
+    crowd.play()
+    assert [show(operator, number)["states"] for number in (1, 2)] == [{"pending": 1}, {"staged": 1}]
+    [waiting] = operator.get("/api/v1/rollouts/1/devices").json()["devices"]
+    assert "can't read" in waiting["why"]
+
+    def unreadable(self):
+        raise Failure("its record can't be read")
+
+    monkeypatch.setattr(Watch, "look", unreadable)
+    crowd.runner.round()
+    crowd.runner.round()
+    told = capsys.readouterr().err
+    assert all(told.count(f"roll-out {number} can't go on: its record can't be read") == 1 for number in (1, 2))
+
+
+def test_those_that_wait_for_a_person_are_left_in_the_database(crowd, operator):
+    """A hundred thousand of them, loaded in every round, would be all that a server does."""
+    crowd.devices(good=5)
+    create(operator, crowd, policy={"waves": ["100%"], "activation": "approval", "timeout_s": 3600})
+    crowd.play()
+    crowd.site.clock.now += 12 * MINUTE
+    watch = Watch(crowd.site.c2, 1)
+    with crowd.site.c2.read() as session:
+        assert watch._under_way(session, rollouts.one(session, 1)) == []
+    crowd.site.program(Role.APPROVER).post("/api/v1/rollouts/1/activate")
+    crowd.play()
+    assert show(operator)["states"] == {"confirmed": 5}
+
+
+def test_two_workers_keep_one_rate(crowd, operator, monkeypatch):
+    """The second one begins between what the first has read and what it does."""
+    crowd.devices(good=30)
+    create(operator, crowd, policy={"waves": ["100%"], "rate": 10})
+    first, second = Dispatch(crowd.site.c2, 1), Dispatch(crowd.site.c2, 1)
+    equals, others = choosing.equals, [second]
+
+    def meanwhile(*what):
+        if others:
+            others.pop()._begin()
+        return equals(*what)
+
+    monkeypatch.setattr(choosing, "equals", meanwhile)
+    first._begin()
+    assert show(operator)["states"] == {"staging": 10, "pending": 20}

@@ -12,10 +12,13 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from srup_host.console import Failure
+from srup_host.fleet import Device
 from srup_host.server import choosing, registry, rollout_states, rollouts
+from srup_host.server.errors import Unavailable
 from srup_host.server.models import Happening, Member, Release, Rollout, Target
-from srup_host.server.rollout_half import Half
+from srup_host.server.rollout_half import Half, Send
 from srup_host.server.rollout_states import (
+    ABORTED,
     ACTIVATING,
     PENDING,
     REPORTED,
@@ -35,7 +38,6 @@ TRIALS = 200  # under way at a time, at most; and to begin with:
 TRIALS_FIRST = 10
 BATCH = 50  # devices of a transaction
 
-Send = Callable[..., Sent]
 Claimed = tuple[Target, Member]
 
 
@@ -62,8 +64,10 @@ class Dispatch(Half):
         of it. Again while that has had no effect. How many of them were due."""
         waits = (TRIAL, REPORTED, STAGING, ACTIVATING, WITHDRAWN)
         due = self._due(Target.state.in_(waits)).order_by(Target.state != TRIAL, Target.due)
-        with self._batch(due.limit(BATCH)) as (_, send, claimed):
+        with self._batch(due) as (session, send, claimed):
             for target, member in claimed:
+                if target.state == TRIAL and self._is_too_late(session, target):
+                    continue  # the next round withdraws it
                 reminded = target.due != target.since  # perhaps it took the confirm, and what it said of that was lost
                 target.due = self._now + (AGAIN_MS if target.state in (TRIAL, REPORTED) else self._patience())
                 device = registry.as_device(member)
@@ -72,6 +76,11 @@ class Dispatch(Half):
                 if target.state != TRIAL or reminded:
                     self._try(target, send, self._c2.ledger.id_request, device)
         return len(claimed)
+
+    def _is_too_late(self, session: Session, target: Target) -> bool:
+        """To confirm it: the roll-out has been aborted meanwhile."""
+        state = session.scalar(select(Rollout.state).where(Rollout.id == self._number))
+        return state == ABORTED and not self._is_confirm_sent(session, target)
 
     def _patience(self) -> int:
         """How long to wait for an answer before asking, ms: several times before the device counts as silent."""
@@ -82,16 +91,21 @@ class Dispatch(Half):
         return query.where(Target.rollout == self._number, Target.due <= self._now, *those)
 
     @contextmanager
-    def _batch(self, due: Select[Target, Member]) -> Iterator[tuple[Session, Send, list[Claimed]]]:
-        """A transaction; nobody else has these devices while it lasts."""
+    def _batch(
+        self, due: Select[Target, Member], most: Callable[[Session], int] = lambda _: BATCH
+    ) -> Iterator[tuple[Session, Send, list[Claimed]]]:
+        """A transaction; nobody else has these devices while it lasts. most: how many, counted within it: others count, too."""
         with self._c2.sending() as send, self._c2.write() as session:
-            rows = session.execute(due.with_for_update(of=Target, skip_locked=True))
+            limit = max(0, min(BATCH, most(session)))
+            rows = session.execute(due.limit(limit).with_for_update(of=Target, skip_locked=True)) if limit else ()
             yield session, send, [(target, member) for target, member in rows]
 
     def _try(self, target: Target, send: Send, make: Send, *what: object) -> None:
         """Sign and record what `make` makes of `what`; later, if that can't be now."""
         try:
             send(make, *what)
+        except Unavailable:
+            raise
         except Failure as failure:
             target.due, target.why = self._now + BUSY_MS, failure.message
 
@@ -100,12 +114,16 @@ class Dispatch(Half):
     def _activate(self) -> None:
         with self._c2.read() as session:
             rollout = rollouts.one(session, self._number)
-            free, who = self._room(session), self._in_window(session)
-        if free <= 0 or not self._may_activate(rollout):
+            who = self._in_window(session)
+        if not self._may_activate(rollout):
             return
-        with self._batch(self._due(Target.state == STAGED, *who).limit(min(BATCH, free))) as (_, send, claimed):
+        with self._batch(self._due(Target.state == STAGED, *who), self._room) as (session, send, claimed):
             for target, member in claimed:
-                self._try(target, send, self._c2.ledger.activate, registry.as_device(member), self._step(target))
+                device = registry.as_device(member)
+                if self._is_left_out(session, target, member):
+                    self._cancel(device, target, send)
+                else:
+                    self._try(target, send, self._c2.ledger.activate, device, self._step(target))
 
     def _room(self, session: Session) -> int:
         """How many more trials may begin. Our confirm must come in time however busy the machine is: so no more are under way than
@@ -145,14 +163,11 @@ class Dispatch(Half):
             rollout = rollouts.one(session, self._number)
             release = session.get_one(Release, rollout.bundle)
             among = choosing.equals(session, release) if self._policy.deltas else [release]
-            allowed, who = self._allowance(session), self._in_window(session)
+            who = self._in_window(session)
         due = self._due(Target.state == PENDING, Target.wave <= rollout.wave, Target.device.not_in(elsewhere), *who)
-        with self._batch(due.order_by(Target.wave, Target.due).limit(allowed)) as (session, send, claimed):
+        with self._batch(due.order_by(Target.wave, Target.due), self._allowance) as (session, send, claimed):
             for target, member in claimed:
-                if why := self._unfit(member):
-                    rollouts.step(session, target, rollout_states.LEAVE, self._now, why)
-                    self.changed = True
-                else:
+                if not self._is_left_out(session, target, member):
                     self._initiate(target, member, choosing.bundle_for(session, among, member, target), send)
 
     def _allowance(self, session: Session) -> int:
@@ -161,7 +176,15 @@ class Dispatch(Half):
             return BATCH
         begun = select(func.count()).select_from(Happening).where(Happening.rollout == self._number)
         begun = begun.where(Happening.at > self._now - 60_000, Happening.event == rollout_states.BEGIN)
-        return max(0, min(BATCH, self._policy.rate - (session.scalar(begun) or 0)))
+        return self._policy.rate - (session.scalar(begun) or 0)
+
+    def _is_left_out(self, session: Session, target: Target, member: Member) -> bool:
+        """Step it out of the roll-out, if there is a reason."""
+        why = self._unfit(member)
+        if why:
+            rollouts.step(session, target, rollout_states.LEAVE, self._now, why)
+            self.changed = True
+        return bool(why)
 
     def _unfit(self, member: Member) -> str:
         """Why this device is left out; "" if it is not."""
@@ -169,13 +192,18 @@ class Dispatch(Half):
             return "in quarantine"
         if member.left is not None:
             return "gone from the fleet"
-        no_key = self._policy.seal and not self._c2.fleet.device(member.uuid).sealing_key
+        try:
+            no_key = self._policy.seal and not self._c2.fleet.device(member.uuid).sealing_key
+        except Failure as failure:  # its file
+            return failure.message
         return "it has made no key for sealed bundles" if no_key else ""
 
     def _initiate(self, target: Target, member: Member, release: Release, send: Send) -> None:
-        fleet, where = self._c2.fleet, (release.url, bytes.fromhex(release.digest))
-        if self._policy.seal:
-            where = choosing.seal(fleet, release, member, target)
+        def initiate(device: Device) -> Sent:
+            where = release.url, bytes.fromhex(release.digest)
+            if self._policy.seal:
+                where = choosing.seal(self._c2.fleet, release, member, target)
+            return self._c2.ledger.initiate(device, *where, release.manifest, self._step(target))
+
         target.bundle = release.digest
-        device, step = registry.as_device(member), self._step(target)
-        self._try(target, send, self._c2.ledger.initiate, device, *where, release.manifest, step)
+        self._try(target, send, initiate, registry.as_device(member))

@@ -1,13 +1,23 @@
 """What the two halves of a round share: the roll-out it is about."""
 
+import contextlib
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
 
+from srup import wire
+from srup_host import actions
+from srup_host.console import Failure
+from srup_host.fleet import Device
 from srup_host.server import rollouts
 from srup_host.server.c2 import C2
 from srup_host.server.models import Target
 from srup_host.server.rollout_plan import Policy
+from srup_host.tables import Sent
+
+Send = Callable[..., Sent]
 
 
 class Half:
@@ -23,3 +33,14 @@ class Half:
 
     def _targets(self) -> Select[Any]:
         return select(Target).where(Target.rollout == self._number)
+
+    def _cancel(self, device: Device, target: Target, send: Send) -> None:
+        """Have it drop what it has staged. Where it has something else to answer, that goes when it is a week old."""
+        with contextlib.suppress(Failure):
+            send(self._c2.ledger.action, device, actions.CANCEL, target.token)
+
+    def _is_confirm_sent(self, session: Session, target: Target) -> bool:
+        """Was its trial ever confirmed by us? Then it may be for good, whatever becomes of the roll-out."""
+        later = select(Sent).where(Sent.device == target.device, Sent.type == wire.DATA, Sent.token > target.token)
+        named = (wire.decode(sent.frame).elements for sent in session.scalars(later))
+        return any(each["name"] == b"confirm" and each["value"] == target.token for each in named)

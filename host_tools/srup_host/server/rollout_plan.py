@@ -142,14 +142,14 @@ def breached(policy: Policy, let_go: int, failed: int) -> bool:
     return failed > 0 and failed > policy.abort * let_go
 
 
-def gate(policy: Policy, confirmed: int, failed: int, open_ones: int, over_for_ms: int) -> str:
+def gate(policy: Policy, confirmed: int, failed: int, left_out: int, open_ones: int, over_for_ms: int) -> str:
     """May the wave after this one begin: "wait", "open", or "closed" (a person must look)?
 
-    open_ones: devices of the wave that have not ended · over_for_ms: since the last one did.
+    left_out: devices of the wave that nothing was tried with · open_ones: those that have not ended · over_for_ms: since the last did.
     """
     if open_ones:
         return "wait"
     ended = confirmed + failed
-    if ended and confirmed < policy.success * ended:
+    if confirmed < policy.success * ended or (left_out and not ended):
         return "closed"
     return "open" if over_for_ms >= policy.soak_s * 1000 else "wait"

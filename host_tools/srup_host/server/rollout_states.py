@@ -3,11 +3,11 @@
 The theory. A roll-out takes each of its devices through one update: PENDING, STAGING (INITIATE is sent), STAGED, ACTIVATING
 (ACTIVATE is sent), TRIAL (our confirm is sent), REPORTED (it says ACTIVATE_SUCCESS), CONFIRMED (its signed inventory agrees).
 Events are what the ledger knows of the device's transaction, looked at again and again: so nothing is lost with a worker that
-is killed, and whatever is looked at twice is no event the second time. An effect that opens a transaction is carried out in
-the database transaction that makes the step.
+is killed, and whatever is looked at twice is no event the second time. An effect is carried out in the database transaction
+that makes the step; but a confirm, and the question after a success, are due by the state alone, until they have had their effect.
 
 A roll-out that is aborted begins with no more devices. Those that have been sent something are WITHDRAWN: what gets staged
-is cancelled, what comes to be tried is not confirmed and so goes back by itself.
+is cancelled, what comes to be tried is not confirmed and so goes back by itself. A trial whose confirm was sent before goes on.
 """
 
 from srup import status
@@ -71,7 +71,7 @@ SUCCEEDED = "succeeded"  # ACTIVATE_SUCCESS
 AGREED = "agreed"  # and the signed inventory says so
 REVERTED = "reverted"  # ACTIVATE_REVERTED, ACTIVATE_FAIL
 SILENT = "silent"  # nothing for as long as the policy waits
-STOP = "stop"  # the roll-out is aborted
+STOP = "stop"  # the roll-out is aborted; of a trial: and no confirm was sent
 LEAVE = "leave"  # the device is in quarantine, or gone
 
 # Effects
@@ -94,20 +94,23 @@ DEVICE = {
     (STAGING, FAULT): (PENDING, ()),
     (STAGED, GO): (ACTIVATING, (ACTIVATE,)),
     (STAGED, STOP): (LEFT_OUT, (CANCEL,)),
+    (STAGED, LEAVE): (LEFT_OUT, (CANCEL,)),
     (STAGING, STOP): (WITHDRAWN, ()),
     (ACTIVATING, STOP): (WITHDRAWN, ()),
+    (TRIAL, STOP): (WITHDRAWN, ()),
     (TRIAL, AGAIN): (ACTIVATING, ()),
     (REPORTED, AGREED): (CONFIRMED, (CLEAR,)),
     (REPORTED, SILENT): (FAILED, (COUNT,)),
     **{(state, TRIED): (TRIAL, (CONFIRM,)) for state in (STAGING, STAGED, ACTIVATING)},
     **{(state, SUCCEEDED): (REPORTED, (ASK,)) for state in (*_ON_THE_WAY, WITHDRAWN)},
-    **{(state, REVERTED): (FAILED, (COUNT,)) for state in _ON_THE_WAY},
+    **{(state, REVERTED): (FAILED, (COUNT, ASK)) for state in _ON_THE_WAY},
     **{(state, FAILURE): (FAILED, (COUNT,)) for state in _ON_THE_WAY},
     **{(state, SILENT): (FAILED, (ASIDE, COUNT)) for state in (STAGING, ACTIVATING, TRIAL)},
     **{(state, REPLACED): (LEFT_OUT, ()) for state in _ON_THE_WAY},
     (WITHDRAWN, FETCHED): (LEFT_OUT, (CANCEL,)),
     (WITHDRAWN, SILENT): (LEFT_OUT, (ASIDE,)),
-    **{(WITHDRAWN, event): (LEFT_OUT, ()) for event in (FAULT, FAILURE, REPLACED, REVERTED)},
+    (WITHDRAWN, REVERTED): (LEFT_OUT, (ASK,)),
+    **{(WITHDRAWN, event): (LEFT_OUT, ()) for event in (FAULT, FAILURE, REPLACED)},
 }
 
 # What a device says of an update: may it be tried again?

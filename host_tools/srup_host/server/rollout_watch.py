@@ -1,48 +1,47 @@
 """The first half of a round: what has become of a roll-out's devices, and whether it goes on."""
 
-import contextlib
+from collections import Counter
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from srup import status
-from srup_host import actions
-from srup_host.console import Failure
-from srup_host.fleet import Device
 from srup_host.server import choosing, registry, rollout_plan, rollout_states, rollouts
 from srup_host.server.models import Member, Rollout, Target
-from srup_host.server.rollout_half import Half
-from srup_host.server.rollout_states import ABORTED, PAUSED, PENDING, RUNNING, UNDER_WAY
+from srup_host.server.rollout_half import Half, Send
+from srup_host.server.rollout_states import ABORTED, PAUSED, PENDING, REPORTED, RUNNING, STAGED, UNDER_WAY
 from srup_host.tables import Transaction
 
-Effect = tuple[str, Device, bytes]  # what is to be done, to whom, the token of the update
+SKEW_MS = 600_000  # what was said so lately is looked at again: the clocks of two workers may differ
 
 
 class Watch(Half):
     def look(self) -> str:
         """Step what there is to step; the roll-out's state then."""
-        if effects := self._observe():
-            self._carry_out(effects)
+        self._observe()
         return self._judge()
 
-    def _observe(self) -> list[Effect]:
-        """Step every device of which there is something new; (effect, device, token) to be carried out."""
-        effects: list[Effect] = []
-        with self._c2.write() as session:
+    def _observe(self) -> None:
+        """Step every device of which there is something new, with what follows from it: all of it is on record, or nothing is."""
+        with self._c2.sending() as send, self._c2.write() as session:
             rollout = rollouts.one(session, self._number)
             if rollout.state == RUNNING and self._policy.dynamic:
                 rollouts.take_in(session, rollout, self._now)
-            for target, transaction in self._under_way(session):
-                self._step(session, target, self._news(session, rollout, target, transaction), effects)
+            for target, transaction in self._under_way(session, rollout):
+                self._step(session, target, self._news(session, rollout, target, transaction), send)
             if rollout.state == ABORTED:
                 for target in session.scalars(self._targets().where(Target.state == PENDING)):
-                    self._step(session, target, rollout_states.STOP, effects)
-        return effects
+                    self._step(session, target, rollout_states.STOP, send)
 
-    def _under_way(self, session: Session) -> list[tuple[Target, Transaction]]:
+    def _under_way(self, session: Session, rollout: Rollout) -> list[tuple[Target, Transaction]]:
+        """Those of which there may be something new: the many that wait, for a device or a person, are left in the database."""
         of_target = (Transaction.device == Target.device) & (Transaction.token == Target.token)
         query = select(Target, Transaction).join(Transaction, of_target)
         query = query.where(Target.rollout == self._number, Target.state.in_(UNDER_WAY))
+        if rollout.state != ABORTED:
+            said = or_(Transaction.changed > Target.since, Transaction.changed > self._now - SKEW_MS)
+            silent = and_(Target.state != STAGED, Target.since < self._now - self._policy.timeout_s * 1000)
+            query = query.where(or_(said, silent, Target.state == REPORTED))
         return [(target, transaction) for target, transaction in session.execute(query)]
 
     def _news(self, session: Session, rollout: Rollout, target: Target, transaction: Transaction) -> str | None:
@@ -50,13 +49,17 @@ class Watch(Half):
             target.status = transaction.status
         was_delta = rollouts.is_substitute(session, rollout, target)
         event = rollout_states.event_of(target.state, transaction, target.attempts < self._policy.attempts, was_delta)
-        stops = (target.state, rollout_states.STOP) in rollout_states.DEVICE
-        if rollout.state == ABORTED and stops and event in (None, rollout_states.TRIED):
+        if rollout.state == ABORTED and event in (None, rollout_states.TRIED) and self._can_stop(session, target):
             return rollout_states.STOP
         silent = self._now - target.since > self._policy.timeout_s * 1000
         return event or (rollout_states.SILENT if silent else None)
 
-    def _step(self, session: Session, target: Target, event: str | None, effects: list[Effect]) -> None:
+    def _can_stop(self, session: Session, target: Target) -> bool:
+        if (target.state, rollout_states.STOP) not in rollout_states.DEVICE:
+            return False
+        return target.state != rollout_states.TRIAL or not self._is_confirm_sent(session, target)
+
+    def _step(self, session: Session, target: Target, event: str | None, send: Send) -> None:
         if event is None:
             return
         why = {rollout_states.SILENT: "no answer in time"}.get(event, "")
@@ -68,22 +71,20 @@ class Watch(Half):
             target.due = self._now + self._policy.backoff_ms(target.attempts)
         if target.state in rollout_states.OVER:
             choosing.forget(self._c2.fleet, target)
-        device = registry.as_device(session.get_one(Member, target.device))
-        effects += [(effect, device, target.token or b"") for effect in made]
+        self._carry_out(session, target, made, send)
 
     def _said(self, target: Target) -> str:
         return "" if target.status is None else status.name(target.status)
 
-    def _carry_out(self, effects: list[Effect]) -> None:
-        with self._c2.sending() as send:
-            for effect, device, token in effects:
-                if effect == rollout_states.ASIDE:
-                    self._c2.ledger.set_aside(device)
-                elif effect == rollout_states.CANCEL:
-                    with contextlib.suppress(
-                        Failure
-                    ):  # it has something else to answer, and its download ends by itself
-                        send(self._c2.ledger.action, device, actions.CANCEL, token)
+    def _carry_out(self, session: Session, target: Target, effects: tuple[str, ...], send: Send) -> None:
+        ledger, device = self._c2.ledger, registry.as_device(session.get_one(Member, target.device))
+        for effect in effects:
+            if effect == rollout_states.ASIDE:
+                ledger.set_aside(device)
+            elif effect == rollout_states.CANCEL:
+                self._cancel(device, target, send)
+            elif effect == rollout_states.ASK and target.state in rollout_states.OVER:
+                send(ledger.id_request, device)
 
     # Whether it goes on
 
@@ -108,19 +109,19 @@ class Watch(Half):
         self.changed = True
 
     def _go_on(self, session: Session, rollout: Rollout) -> None:
-        count = rollouts.counts(session, self._number).get(rollout.wave)
+        count = rollouts.counts(session, self._number).get(rollout.wave, Counter())
         over = self._targets().where(Target.wave == rollout.wave).with_only_columns(func.max(Target.since))
         last = session.scalar(over) or self._now
-        confirmed, failed = (
-            count[state] if count else 0 for state in (rollout_states.CONFIRMED, rollout_states.FAILED)
-        )
-        open_ones = count.total() - rollouts.ended(count) if count else 0
-        gate = rollout_plan.gate(self._policy, confirmed, failed, open_ones, self._now - last)
+        confirmed, failed, left_out = (count[state] for state in rollout_states.OVER)
+        open_ones = count.total() - rollouts.ended(count)
+        gate = rollout_plan.gate(self._policy, confirmed, failed, left_out, open_ones, self._now - last)
         if rollout.wave + 1 >= rollout.waves:
             if not open_ones and not self._policy.dynamic:
                 self._move(session, rollout, rollout_states.FINISH)
         elif gate == "closed":
             why = f"wave {rollout.wave + 1}: {confirmed} of {confirmed + failed} confirmed, {self._policy.success:.0%} needed"
+            if not confirmed + failed:
+                why = f"wave {rollout.wave + 1}: all of it was left out, so nobody has tried this release"
             self._move(session, rollout, rollout_states.PAUSE, why)
         elif gate == "open":
             rollouts.open_wave(session, rollout, self._now)

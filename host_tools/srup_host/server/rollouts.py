@@ -22,7 +22,9 @@ def policy(rollout: Rollout) -> Policy:
 def create(
     session: Session, release: Release, name: str, devices: list[str], selector: dict[str, Any], how: Policy, at: int
 ) -> Rollout:
-    """devices: names or UUIDs; all that match `selector` besides. Raises Failure if that is nobody."""
+    """devices: names or UUIDs; all that match `selector` besides. Raises Failure if that is nobody, or would become everybody."""
+    if how.dynamic and devices and not selector:
+        raise Failure("nobody can join devices that are named", "newcomers come by a group, tag, board or version")
     chosen = _chosen(session, devices, selector)
     if not chosen and not how.dynamic:
         raise Failure("this roll-out has no devices", "name devices, or a group, tag, board or version that some have")

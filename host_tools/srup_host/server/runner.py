@@ -14,6 +14,7 @@ from srup_host.console import Failure
 from srup_host.receiving import Event
 from srup_host.server import audit, choosing, heartbeat, registry
 from srup_host.server.c2 import C2
+from srup_host.server.errors import Unavailable
 from srup_host.server.models import Rollout, Target
 from srup_host.server.rollout_dispatch import Dispatch
 from srup_host.server.rollout_states import ABORTED, PAUSED, PENDING, RUNNING, UNDER_WAY
@@ -33,6 +34,7 @@ class Runner:
         self._c2 = c2
         self._heard = asyncio.Event()
         self._synced = self._swept = 0
+        self._warned: dict[int, str] = {}  # of a roll-out, the latest
 
     def hear(self, event: Event) -> None:
         self._heard.set()
@@ -76,11 +78,21 @@ class Runner:
             with self._c2.read() as session:
                 choosing.sweep(session, self._c2.fleet)
         for number in self._open():
-            with audit.acting(f"rollout:{number}"):
-                watch, dispatch = Watch(self._c2, number), Dispatch(self._c2, number)
-                dispatch.send(watch.look())
-            if watch.changed or dispatch.changed:
-                self._c2.news.tell(f"rollout {number}")
+            try:
+                self._advance(number)
+            except Unavailable:
+                raise
+            except Failure as failure:  # the others can go on
+                if self._warned.get(number) != failure.message:
+                    console.warn(f"roll-out {number} can't go on: {failure.message}")
+                self._warned[number] = failure.message
+
+    def _advance(self, number: int) -> None:
+        with audit.acting(f"rollout:{number}"):
+            watch, dispatch = Watch(self._c2, number), Dispatch(self._c2, number)
+            dispatch.send(watch.look())
+        if watch.changed or dispatch.changed:
+            self._c2.news.tell(f"rollout {number}")
 
     def _open(self) -> list[int]:
         """Roll-outs that go on, and those that were aborted and have devices under way."""
