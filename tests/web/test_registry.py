@@ -5,7 +5,7 @@ import uuid
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from srup import status
+from srup import limits, status
 from srup_host import actions
 from srup_host.server import heartbeat, truth
 from srup_host.server.roles import Role
@@ -81,7 +81,7 @@ def test_a_word_that_is_too_old_is_overdue_and_says_so(site):
         (b"\x00\x11\x1d", None, "believed"),
         (b"\x00\x11\x10", None, "believed"),
         (b"\x00\x11\x10", NOW, "confirmed"),
-        (b"\x00\x11\x1e", None, "confirmed"),
+        (b"\x00\x11\x1e", None, "confirmed"),  # heard since
         (b"\xff", None, "confirmed"),
     ],
 )
@@ -212,9 +212,67 @@ def test_after_an_action_that_changes_what_runs_it_is_not_confirmed_any_more(sit
     assert show(site)["runs"]["word"] == word
     frames = site.program(Role.VIEWER).get("/api/v1/devices/kitchen/frames").json()
     assert frames[0]["what"] == f"ACTION {sent}"
+
+
+def test_a_revert_holds_what_runs_in_doubt_until_it_has_ended_and_the_device_has_spoken(site):
+    """What answers an older question may come after it was sent, and is from before."""
+    fake = site.device()
+    site.hear(fake, fake.inventory(OLD))
+    sent = site.c2.ledger.action(fake.device, actions.REVERT)
+    for said in (fake.inventory(OLD), fake.response(sent.token, status.ACTIVATE_TRIAL), fake.inventory(OLD, trial=True)):
+        site.clock.now += 1
+        site.hear(fake, said)
+        assert (show(site)["runs"]["word"], show(site)["runs"]["why"]) == ("believed", "it was sent REVERT since")
     site.clock.now += 1
-    site.hear(fake, fake.inventory(OLD))  # of afterwards
+    site.hear(fake, fake.response(sent.token, status.ACTIVATE_SUCCESS))
+    assert show(site)["runs"]["word"] == "believed"
+    site.clock.now += 1
+    site.hear(fake, fake.inventory(MANIFEST))
+    assert (show(site)["runs"]["word"], show(site)["runs"]["version"]) == ("confirmed", "2.0")
+
+
+def test_a_revert_that_was_refused_or_is_too_old_to_be_obeyed_leaves_no_doubt(site):
+    fake = site.device()
+    site.hear(fake, fake.inventory(OLD))
+    sent = site.c2.ledger.action(fake.device, actions.REVERT)
+    site.hear(fake, fake.response(sent.token, status.ACTION_REFUSED))
     assert show(site)["runs"]["word"] == "confirmed"
+    site.c2.ledger.action(fake.device, actions.REVERT)
+    site.clock.now += limits.FRESH + 1
+    site.hear(fake, fake.inventory(OLD))
+    assert show(site)["runs"]["word"] == "confirmed"
+
+
+def test_an_activate_without_an_answer_leaves_what_runs_in_doubt(site):
+    fake = site.device()
+    site.hear(fake, fake.inventory(OLD))
+    update(site, fake, status.UPDATE_SUCCESS)
+    assert show(site)["runs"]["word"] == "confirmed"
+    site.c2.ledger.activate(fake.device)
+    assert (show(site)["runs"]["word"], show(site)["runs"]["why"]) == ("believed", "it was sent ACTIVATE since")
+
+
+def test_what_a_device_says_on_trial_is_not_confirmed_by_its_going_back(site):
+    fake = site.device()
+    site.hear(fake, fake.inventory(OLD))
+    update(site, fake, status.UPDATE_SUCCESS, status.ACTIVATE_TRIAL)
+    sent = site.c2.ledger.latest_update(fake.device)
+    site.hear(fake, fake.inventory(MANIFEST, {sent.token: status.ACTIVATE_TRIAL}, trial=True))
+    site.clock.now += 1
+    site.hear(fake, fake.response(sent.token, status.ACTIVATE_REVERTED))
+    assert (show(site)["runs"]["word"], show(site)["runs"]["version"]) == ("believed", "2.0")
+    site.clock.now += 1
+    site.hear(fake, fake.inventory(OLD))
+    assert (show(site)["runs"]["word"], show(site)["runs"]["version"]) == ("confirmed", "1.0")
+
+
+def test_who_comes_back_from_a_trial_is_asked_what_it_runs(site, crowd):
+    crowd.device("kitchen", "bad")
+    body = {"bundle": crowd.release(), "policy": {"waves": ["100%"]}}
+    site.program(Role.OPERATOR).post("/api/v1/rollouts", json=body)
+    crowd.play()
+    assert next(iter(crowd.played.values())).got[-1] == "ID_REQUEST"
+    assert (show(site)["runs"]["word"], show(site)["runs"]["version"]) == ("confirmed", "1.0")
 
 
 def test_a_newcomer_that_is_online_before_anybody_has_looked_for_it_is_online(site):

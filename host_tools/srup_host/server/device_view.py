@@ -6,13 +6,15 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from srup import status, wire
-from srup_host import actions, tables
+from srup import limits, status, wire
+from srup_host import actions, rules, tables
 from srup_host.receiving import Kind
 from srup_host.server import registry, truth
 from srup_host.server.models import Member
 from srup_host.server.truth import Said, Truth
-from srup_host.tables import Alarm, Evidence, Heard, Sent
+from srup_host.tables import Alarm, Evidence, Heard, Sent, Transaction
+
+_NOT_DONE = rules.REFUSED | {status.ACTION_REFUSED, status.ACTION_UNKNOWN}
 
 
 def facts(session: Session, members: list[Member], now: int) -> list[dict[str, Any]]:
@@ -42,17 +44,46 @@ def known(session: Session, members: list[Member], now: int) -> dict[str, Truth]
 def _said(session: Session, members: list[Member]) -> dict[str, Said]:
     runs = {member.uuid: (member.app, member.version) for member in members}
     same = (Evidence.device == Heard.device) & (Evidence.token == Heard.token) & (Evidence.at <= Heard.inventory_at)
-    query = select(Heard.device, Heard.inventory_at, func.min(Evidence.id)).outerjoin(Evidence, same)
+    query = select(Heard, func.min(Evidence.id)).outerjoin(Evidence, same)
     query = query.where(Heard.device.in_(runs), Heard.inventory_at.is_not(None)).group_by(Heard.device)
-    return {row[0]: Said(*runs[row[0]], row[1] or 0, row[2]) for row in session.execute(query)}
+    return {heard.device: _as_said(heard, runs[heard.device], frame) for heard, frame in session.execute(query)}
+
+
+def _as_said(heard: Heard, runs: tuple[str | None, str | None], frame: int | None) -> Said:
+    return Said(*runs, heard.inventory_at or 0, frame, bool(json.loads(heard.inventory or "{}").get("trial")))
 
 
 def _ordered(session: Session, uuids: list[str]) -> dict[str, str]:
-    """An action sent since its inventory after which a device may run something else, or nothing any more."""
-    since = (Heard.device == Sent.device) & (Sent.at >= Heard.inventory_at)
-    query = select(Sent).join(Heard, since).where(Sent.device.in_(uuids), Sent.type == wire.ACTION).order_by(Sent.id)
-    named = [(sent.device, _action(sent)) for sent in session.scalars(query)]
-    return {device: name for device, name in named if name in ("REVERT", "SELF_DESTRUCT")}
+    """What each device was sent after which it may run something else than its inventory says, or nothing any more."""
+    of_sent = (Transaction.device == Sent.device) & (Transaction.token == Sent.token)
+    recent = Sent.at > Heard.inventory_at - limits.FRESH  # what is older it does not obey any more
+    query = (
+        select(Sent, Transaction, Heard.inventory_at)
+        .join(Transaction, of_sent)
+        .join(Heard, Heard.device == Sent.device)
+    )
+    query = query.where(Sent.device.in_(uuids), Sent.type.in_((wire.ACTION, wire.ACTIVATE)), recent).order_by(Sent.id)
+    return {
+        sent.device: _named(sent)
+        for sent, transaction, at in session.execute(query)
+        if _named(sent) in ("REVERT", "SELF_DESTRUCT", "ACTIVATE") and _may_change(sent, transaction, at or 0)
+    }
+
+
+def _may_change(sent: Sent, transaction: Transaction, inventory_at: int) -> bool:
+    """Could what the device said at that time be over by this? Not once it has refused, nor if it spoke after it was done."""
+    if sent.type == wire.ACTIVATE:
+        return (
+            transaction.status == status.UPDATE_SUCCESS
+        )  # no answer yet; those that come are not about this frame alone
+    if transaction.status in _NOT_DONE:
+        return False
+    ended = transaction.status is not None and rules.is_terminal(transaction.kind, transaction.status)
+    return not ended or (transaction.changed or 0) > inventory_at
+
+
+def _named(sent: Sent) -> str:
+    return _action(sent) if sent.type == wire.ACTION else sent.name
 
 
 def _action(sent: Sent) -> str:

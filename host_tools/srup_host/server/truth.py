@@ -1,8 +1,8 @@
 """What a device is known to run, in three words that mean different things. Pure: no I/O, no clock.
 
-confirmed   the device's own signed inventory says so, nothing sent since could have changed it, and it is recent
-believed    something says so, but not that: an ACTIVATE is under way, ACTIVATE_SUCCESS came without the inventory yet, or it was
-            told since to go back, or to destroy itself
+confirmed   the device's own signed inventory says so, nothing sent or said since could have changed it, and it is recent
+believed    something says so, but not that: an ACTIVATE is under way, it is on trial or back from one, ACTIVATE_SUCCESS came
+            without the inventory yet, or it was told to go back, or to destroy itself
 overdue     the device's last signed word is too old to go by: what it said then is shown, and that it may not hold
 unknown     it has never said anything
 """
@@ -14,16 +14,18 @@ from srup_host.tables import Transaction
 
 HEARTBEAT_MS = 86_400_000  # a device is asked what it runs at least so often; three missed, and it is overdue
 MISSED = 3
+_WENT_BACK = (status.ACTIVATE_REVERTED, status.ACTIVATE_FAIL)
 
 
 @dataclass(frozen=True)
 class Said:
-    """The device's latest signed inventory: what it runs, when that came, and the number of the frame in the evidence."""
+    """The device's latest signed inventory: what it runs, and whether on trial, when that came, and the number of the frame in the evidence."""
 
     app: str | None
     version: str | None
     at: int
     evidence: int | None
+    trial: bool = False
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,8 @@ class Truth:
 
 
 def of(said: Said | None, update: Transaction | None, now: int, ordered: str = "") -> Truth:
-    """said: None if it never did · update: the latest INITIATE's transaction · now: ms since 1970 · ordered: an action sent since,
-    after which it may run something else."""
+    """said: None if it never did · update: the latest INITIATE's transaction · now: ms since 1970 · ordered: what it was sent that
+    may have it run something else than it said."""
     if said is None:
         return Truth("unknown", None, None, "it has sent no signed inventory")
     if now - said.at > MISSED * HEARTBEAT_MS:
@@ -51,6 +53,17 @@ def of(said: Said | None, update: Transaction | None, now: int, ordered: str = "
     if update is not None and update.status in (status.ACTIVATE_TRIAL, status.TRIAL_RETRY):
         why = f"{update.name} {update.version} is on trial there"
         return Truth("believed", said.app, said.version, why, said.at, said.evidence)
-    if ordered:
-        return Truth("believed", said.app, said.version, f"it was sent {ordered} since", said.at, said.evidence)
+    if doubt := _doubt(said, update, ordered):
+        return Truth("believed", said.app, said.version, doubt, said.at, said.evidence)
     return Truth("confirmed", said.app, said.version, "its signed inventory says so", said.at, said.evidence)
+
+
+def _doubt(said: Said, update: Transaction | None, ordered: str) -> str:
+    """Why its inventory need not hold any more; "" if there is nothing."""
+    if ordered:
+        return f"it was sent {ordered} since"
+    if said.trial:
+        return "it was on trial when it said so"
+    if update and update.status in _WENT_BACK and (update.changed or 0) > said.at:
+        return f"it is back from {update.name} {update.version}; its signed inventory has not said so yet"
+    return ""
