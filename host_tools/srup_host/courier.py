@@ -12,7 +12,7 @@ from paho.mqtt.properties import Properties
 
 from srup_host import credentials, net
 from srup_host.console import Failure
-from srup_host.fleet import Fleet
+from srup_host.fleet import Fleet, is_uuid
 from srup_host.joins import Joins
 from srup_host.ledger import Ledger
 from srup_host.receiving import Event
@@ -164,6 +164,6 @@ class Courier:
                 _, uuid, kind = message.topic.value.split("/")
                 if kind == "up":
                     frames.append((uuid, payload))
-                elif self._state:
+                elif self._state and is_uuid(uuid):
                     self._state(uuid, payload == b"online")
-            return asked + self._ledger.received_all(frames)
+            return asked + self._ledger.received_all(frames, by="" if self._worker else "mqtt")

@@ -146,12 +146,15 @@ class Fleet:
         return sorted(path.stem for path in self._devices.glob("*.json"))
 
     def device(self, name_or_uuid: str) -> Device:
+        """Of a UUID one file is looked at, of what can be no name none: only for a name all are."""
         wanted = name_or_uuid.lower()
-        if _UUID.fullmatch(wanted) and (path := self._devices / f"{wanted}.json").is_file():
-            return _read_device(path)  # however large the fleet is
-        for device in self.devices():
-            if device.name == name_or_uuid or device.uuid == wanted:
-                return device
+        if is_uuid(wanted):
+            if self.has(wanted):
+                return _read_device(self._devices / f"{wanted}.json")
+        elif NAME.fullmatch(name_or_uuid):
+            for device in self.devices():
+                if device.name == name_or_uuid:
+                    return device
         raise Failure(f"no device {name_or_uuid!r} in the fleet {self.name}", f"they are in {self._devices}")
 
     def add_device(
@@ -201,8 +204,8 @@ class Fleet:
         files.replace(self._devices / f"{device.uuid}.json", told)
 
     def has(self, device: str) -> bool:
-        """Is the device of this UUID in the fleet?"""
-        return (self._devices / f"{device}.json").is_file()
+        """Is the device of this UUID in the fleet? Costs a look at one file, however large the fleet is."""
+        return is_uuid(device) and (self._devices / f"{device}.json").is_file()
 
     def known_key(self, device: str) -> bytes | None:
         """The public key of a device that is in the fleet, or was."""
@@ -261,6 +264,11 @@ class Fleet:
     @property
     def _devices(self) -> Path:
         return self.directory / "devices"
+
+
+def is_uuid(text: str) -> bool:
+    """True for a UUID in the one form that names a device in topics, URLs and files: lower case, with hyphens."""
+    return _UUID.fullmatch(text) is not None
 
 
 def sealing_key(device: Device) -> bytes:

@@ -3,6 +3,8 @@
 import base64
 import datetime
 import json
+import math
+import re
 from typing import Any
 
 from srup import status
@@ -10,6 +12,8 @@ from srup import status
 _WORDS = {"mp": "micropython", "up": "uptime", "set": "clock_set", "poll": "poll_s"}
 _LAST = 253_402_300_799_000  # the last second that datetime knows
 _SLOT = ("name", "version", "counter", "tree")
+_OURS = {*_SLOT, "other", "slots", *_WORDS.values()} - {"counter"}  # what `read` adds: no device says it
+_UNFIT = re.compile("[\x00-\x1f\ud800-\udfff]")  # half a character is none in UTF-8, and PostgreSQL takes no U+0000
 
 
 def read(value: bytes) -> dict[str, Any]:
@@ -21,12 +25,26 @@ def read(value: bytes) -> dict[str, Any]:
     """
     try:
         told = dict(json.loads(value))
+        _check_fit(told)
         return _read(told)
     except (TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ValueError(f"no inventory: {error}") from None
 
 
+def _check_fit(said: Any) -> None:
+    """Whatever a device says besides what is known here is kept and shown too. Raises ValueError for a text or a number, however deep,
+    that a database or an answer in JSON has no place for."""
+    if isinstance(said, str) and _UNFIT.search(said):
+        raise ValueError("a text with half a character, or a control character")
+    if isinstance(said, float) and not math.isfinite(said):
+        raise ValueError("a number that is none")
+    for each in [*said, *said.values()] if isinstance(said, dict) else said if isinstance(said, list) else ():
+        _check_fit(each)
+
+
 def _read(told: dict[str, Any]) -> dict[str, Any]:
+    if not _OURS.isdisjoint(told):
+        raise ValueError(f"words that are not a device's: {sorted(_OURS & told.keys())}")
     _texts([told[key] for key in _TEXTS if key in told])
     for key in _NUMBERS:
         _number(told.get(key, 0))
@@ -43,7 +61,7 @@ def _read(told: dict[str, Any]) -> dict[str, Any]:
     told["nonce"] = _hex(told.get("nonce", ""))
     told["trial"], told["set"] = bool(told.get("trial")), bool(told.get("set"))
     told["refused"] = {reason: _number(count) for reason, count in dict(told.get("refused", {})).items()}
-    told["latest"] = {_hex(token): _number(last) for token, last in dict(told["latest"]).items()}
+    told["latest"] = {_hex(token): _number(last, 0xFF) for token, last in dict(told["latest"]).items()}
     runs = {word: running.get(word) for word in ("name", "version", "tree")} | {"other": other.get("version")}
     return runs | {_WORDS.get(key, key): said for key, said in told.items()} | {"slots": slots}
 
@@ -54,8 +72,8 @@ def _list(value: Any) -> list[Any]:
     return value
 
 
-def _number(value: Any) -> int:
-    if type(value) is not int or not 0 <= value < 1 << 48:
+def _number(value: Any, most: int = (1 << 48) - 1) -> int:
+    if type(value) is not int or not 0 <= value <= most:
         raise TypeError("no number where there should be one")
     return value
 

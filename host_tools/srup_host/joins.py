@@ -28,6 +28,7 @@ from srup_host.console import Failure
 from srup_host.fleet import NAME, Device, Fleet
 from srup_host.ledger import Ledger
 from srup_host.receiving import Event, Kind
+from srup_host.server import audit
 from srup_host.server.errors import TooMany
 from srup_host.server.rates import Rate
 from srup_host.tables import Sent
@@ -138,12 +139,16 @@ class Joins:
             if hmac.compare_digest(hmac.digest(secret, message, hashlib.sha256), elements["value"]):
                 del vouchers[identity]
                 self._keep(vouchers)  # first: it is good once, whatever comes now
-                _, sent = self.accept(device, voucher["name"] or f"{waiting.uuid[:8]}")
+                with audit.acting(f"voucher:{identity}"):
+                    _, sent = self.accept(device, voucher["name"] or f"{waiting.uuid[:8]}")
                 return Event(Kind.REQUEST, device, token, name="voucher"), sent
         raise Failure("a voucher that is not good, or not any more")
 
     def _alarm(self, device: str, token: bytes, why: str, unverified: wire.Unverified) -> Event:
-        self._ledger.alarm(device, why, unverified.frame)
+        """Its own key has signed the frame; whether that is the device's is another question."""
+        own = self._fleet.known_key(device) == unverified.elements["public_key"]
+        with audit.acting(f"device:{device}" if own else "stranger"):
+            self._ledger.alarm(device, why, unverified.frame)
         return Event(Kind.ALARM, device, token, why=why, size=len(unverified.frame))
 
     # What a person does
@@ -161,8 +166,8 @@ class Joins:
         return found[0]
 
     def accept(self, device: str, name: str, person: str = "", again: str = "") -> tuple[Device, Sent]:
-        """Let it in: from here on it is one of the fleet, and is told so. person: who has compared the words · again: the name of the
-        device of the fleet that it is. Raises Failure, also for the first of the two persons that such a one takes."""
+        """Let it in: from here on it is one of the fleet, and is told so. person: who has compared the words, see `compared` · again: the
+        name of the device of the fleet that it is. Raises Failure, also where such a one takes another person."""
         waiting = self.one(device)
         if waiting.known and self._fleet.has(waiting.uuid):
             self._check_known(waiting, person, again)
@@ -187,12 +192,24 @@ class Joins:
             raise Failure(
                 f"{waiting.uuid} is in the fleet already, as {name}: did it leave, unheard?", f"if so: --again {name}"
             )
-        self._write(replace(waiting, first=waiting.first or person))
         raise Failure(f"it is in the fleet already, as {name}: that takes two persons", "another one says the same now")
 
-    def refuse(self, device: str) -> Waiting:
+    def compared(self, device: str, person: str) -> None:
+        """Before `accept`, and in a transaction of its own, for that one fails: this person has compared the words. Kept of the first
+        of two persons, where the device takes two; nothing for any other device. Raises Failure."""
         waiting = self.one(device)
-        (self._folder / f"{waiting.uuid}.json").unlink(missing_ok=True)
+        if not waiting.known or not self._fleet.has(waiting.uuid) or waiting.first:
+            return
+        with self._ledger.together() as session:
+            audit.append(session, self._now(), "join compared", waiting.uuid, {"words": waiting.words})
+            self._write(replace(waiting, first=person))
+
+    def refuse(self, device: str) -> Waiting:
+        """Forget it. Raises Failure where it does not wait."""
+        waiting = self.one(device)
+        with self._ledger.together() as session:
+            audit.append(session, self._now(), "join refused", waiting.uuid)
+            (self._folder / f"{waiting.uuid}.json").unlink(missing_ok=True)
         return waiting
 
     def _find(self, device: str) -> Waiting | None:
@@ -206,8 +223,16 @@ class Joins:
         if name and not NAME.fullmatch(name):
             raise Failure(f"{name!r} is no device name", "1 to 32 of A-Z a-z 0-9 . _ -")
         secret, until = secrets.token_hex(_SECRET), self._now() + VOUCHER_MS
-        self._keep(self._vouchers() | {secrets.token_hex(4): {"secret": secret, "name": name, "until": until}})
+        identity, kept = secrets.token_hex(4), self._vouchers()
+        with self._ledger.together() as session:
+            told = {"name": name, "until": until}
+            audit.append(session, self._now(), "voucher made", f"voucher:{identity}", told)
+            self._keep(kept | {identity: {"secret": secret, **told}})
         return secret, until
+
+    def void_vouchers(self) -> None:
+        """None is good any more, whoever has it."""
+        (self._fleet.directory / "vouchers.json").unlink(missing_ok=True)
 
     def _vouchers(self) -> dict[str, dict[str, str]]:
         path = self._fleet.directory / "vouchers.json"

@@ -22,12 +22,13 @@ from sqlalchemy.orm import Session
 
 from srup import keys, limits, status, tokens, wire
 from srup.errors import Malformed
-from srup_host import signing, tables
+from srup_host import console, signing, tables
 from srup_host.console import Failure
 from srup_host.fleet import Device, Fleet
 from srup_host.keyring import Keyring
 from srup_host.receiving import Event, Kind, Receiver
 from srup_host.server import audit, database, registry
+from srup_host.server.errors import Unavailable
 from srup_host.tables import Alarm, Evidence, Heard, Minted, Sent, Transaction
 
 TOLERANCE = 5_000  # ms that the clock may be behind the last token: a clock being set right, not one that is wrong
@@ -56,6 +57,10 @@ class Ledger:
 
     def close(self) -> None:
         self._engine.dispose()
+
+    def unlock(self) -> None:
+        """Read the command key now: a passphrase is asked for here, and not by the first frame. Raises Failure without the key."""
+        self._key_id(wire.ID_REQUEST, {})
 
     # Frames out
 
@@ -158,6 +163,8 @@ class Ledger:
             aside = tables.unanswered(session, device.uuid)
             for sent in aside:
                 sent.unanswered = False
+                told = {"frame": sent.name, "token": sent.token.hex()}
+                audit.append(session, self._now(), "set aside", device.uuid, told)
             return aside
 
     def _send(
@@ -227,7 +234,7 @@ class Ledger:
     def _record_all(
         self, session: Session, members: Iterable[Device], kind: int, elements: dict[str, bytes | int]
     ) -> list[Sent]:
-        frame = self._signed(kind, elements)
+        frame = self._signed(session, kind, elements)
         sent = []
         for device in members:
             if kind != wire.ID_REQUEST:
@@ -241,14 +248,20 @@ class Ledger:
         session.add_all(sent)
         group = str(uuid.UUID(bytes=wire.decode(frame).elements.get("target", bytes(16))))
         told = {"members": [one.device for one in sent]}
-        audit.append(session, self._now(), f"send {sent[0].name if sent else kind}", group, told, frame)
+        name = Sent(type=kind, frame=frame).name
+        audit.append(session, self._now(), f"send {name}", group, told, frame)
         return sent
 
-    def _signed(self, kind: int, elements: Mapping[str, bytes | int]) -> bytes:
+    def _signed(self, session: Session, kind: int, elements: Mapping[str, bytes | int]) -> bytes:
+        """The frame; the audit log has its key from now on."""
+        role = signing.role(kind, elements)
+        key = self._keys[role]  # once: a rotation may give the role another one at any time
         try:
-            return signing.sign_frame(self._keys[signing.role(kind, elements)], kind, elements)
+            frame = signing.sign_frame(key, kind, elements)
         except Malformed as error:
             raise Failure(f"a device would take this for malformed: {error}") from None
+        audit.name_key(session, self._now(), role, signing.public_bytes(key))
+        return frame
 
     def _key_id(self, kind: int, elements: Mapping[str, bytes | int]) -> bytes:
         """Of the key that signs this. A passphrase is asked for now, before anybody is kept waiting."""
@@ -259,7 +272,7 @@ class Ledger:
     ) -> Sent:
         if kind != wire.ID_REQUEST:
             self._check_free(session, device)
-        frame = self._signed(kind, elements)
+        frame = self._signed(session, kind, elements)
         sent = Sent(
             device=device.uuid, token=elements["token"], type=kind, frame=frame, at=self._now(), unanswered=True
         )
@@ -300,14 +313,34 @@ class Ledger:
 
     # Frames in
 
-    def received(self, device: str, frame: bytes) -> Event:
-        """Judge a frame that came on the topic (or URL) of `device`, its UUID, and record what follows from it."""
-        return self.received_all([(device, frame)])[0]
+    def received(self, device: str, frame: bytes, by: str = "mqtt") -> Event:
+        """Judge a frame that came on the topic (or URL) of `device`, its UUID, and record what follows from it.
 
-    def received_all(self, frames: Iterable[tuple[str, bytes]]) -> list[Event]:
+        by: the way that it came, if frames come to this process on it as the device sent them, one after the other; "" if not: of
+        what several workers share, each hears some. Raises Unavailable: then nothing is on record, and it must come again.
+        """
+        return self.received_all([(device, frame)], by)[0]
+
+    def received_all(self, frames: Iterable[tuple[str, bytes]], by: str = "mqtt") -> list[Event]:
         """As `received`, for many: (uuid, frame) each."""
         with self.together() as session:
-            return [self._receiver.judge(session, device, frame) for device, frame in frames]
+            return [self._judged(session, device, frame, by) for device, frame in frames]
+
+    def _judged(self, session: Session, device: str, frame: bytes, by: str) -> Event:
+        """Each by itself: where one can't be judged, the others are on record all the same."""
+        try:
+            with self.together():
+                return self._receiver.judge(session, device, frame, by)
+        except (Failure, *database.GONE):
+            raise
+        except OSError as error:  # our disk's fault, not the frame's
+            raise Unavailable(f"the fleet's directory can't be used: {error}") from None
+        # Any other is a fault of ours that this frame has found. It must not go up: the frame would not be acknowledged, would come
+        # again, and would end the server once more, and after each start, in the name of whoever has one device or the broker.
+        except Exception as error:  # noqa: BLE001 - whatever it is
+            why = f"{type(error).__name__} while it was judged"
+            console.warn(f"a frame from {device} is refused: {why}: {error}".splitlines()[0])
+            return self._receiver.refuse(session, device, frame, why)
 
     # Who asks to join
 
@@ -328,7 +361,7 @@ class Ledger:
                 heard.token = max(heard.token, token)
 
     def alarm(self, device: str, why: str, frame: bytes) -> None:
-        """Something that should not be; the same of one device again is counted."""
+        """Something that should not be; the same of one device again is counted. frame: a JOIN_REQUEST that the key in it has signed."""
         with self.together() as session:
             entry = session.scalar(select(Alarm).where(Alarm.device == device, Alarm.why == why))
             if entry is None:
@@ -355,13 +388,13 @@ class Ledger:
             return json.loads(heard.inventory) if heard and heard.inventory else None
 
     def values(self, device: Device, since: int) -> dict[str, str]:
-        """DATA that the device has sent since then (ms since 1970), but for its inventory: {name: text}."""
+        """DATA that has come from the device since then (ms since 1970), but for its inventory: {name: text}, the newest by its token."""
         query = select(Evidence).where(
             Evidence.device == device.uuid, Evidence.at >= since, Evidence.verdict == Kind.DATA
         )
         with Session(self._reading) as session:
-            told = [wire.decode(entry.frame).elements for entry in session.scalars(query.order_by(Evidence.id))]
-        return {each["name"].decode(): each["value"].decode("utf-8", "replace") for each in told}
+            told = [wire.decode(entry.frame).elements for entry in session.scalars(query.order_by(Evidence.token))]
+        return {each["name"].decode("ascii", "replace"): each["value"].decode("utf-8", "replace") for each in told}
 
     def alarms(self) -> list[Alarm]:
         with Session(self._reading, expire_on_commit=False) as session:

@@ -1,6 +1,7 @@
 """Frames from devices: which of them a server acts on (protocol.md, section 3), and what follows from them."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -13,12 +14,15 @@ from srup import limits, status, tokens, wire
 from srup.errors import BadSignature, InvalidKey, Malformed
 from srup_host import inventory, rules, signing
 from srup_host.console import Failure
-from srup_host.fleet import Device, Fleet
+from srup_host.fleet import Device, Fleet, is_uuid
 from srup_host.rules import Verdict
 from srup_host.server import audit, registry
 from srup_host.tables import Alarm, Evidence, Heard, Transaction, latest_update, unanswered
 
 STARTS = 8  # of a device that are remembered
+LATE_MS = 86_400_000  # by which a frame may be older than what has overtaken it
+_STRANGER = "of no device of this fleet"
+_NUMBER = re.compile(r"(?<!\S)(0x[0-9a-f]+|[0-9]+)(?!\S)")
 _FROM_DEVICE = (wire.RESPONSE, wire.DATA, wire.JOIN_REQUEST, wire.RESIGN_REQUEST)
 
 
@@ -59,22 +63,30 @@ class Receiver:
     def __init__(self, fleet: Fleet, now: Callable[[], int]):
         self._fleet = fleet
         self._now = now
+        self._newest: dict[tuple[str, str], bytes] = {}  # (way, device): the highest token that came by it
 
-    def judge(self, session: Session, uuid: str, frame: bytes) -> Event:
-        """What a frame on the topic (or URL) of device `uuid` is, recorded with all that follows from it."""
+    def judge(self, session: Session, uuid: str, frame: bytes, by: str = "mqtt") -> Event:
+        """What a frame on the topic (or URL) of device `uuid` is, recorded with all that follows from it. by: as in Ledger.received."""
         try:
             device, unverified = self._authentic(uuid, frame)
         except (Malformed, BadSignature, InvalidKey, Failure) as error:
-            return replace(self._refuse(session, uuid, frame, str(error)), size=len(frame))
-        take = self._answered if unverified.type == wire.RESPONSE else self._told
+            return self.refuse(session, uuid, frame, str(error))
         registry.enrol(session, device, self._now())
-        happened = take(session, uuid, unverified)
+        if unverified.type == wire.RESPONSE:
+            happened = self._answered(session, uuid, unverified)
+        else:
+            happened = self._told(session, uuid, unverified, self._is_overtaken(uuid, unverified.elements["token"], by))
         self._keep(session, happened, frame)
         registry.heard(session, happened.device, self._now(), happened.value if happened.name == "inventory" else b"")
         return replace(happened, size=len(frame))
 
     def _authentic(self, uuid: str, frame: bytes) -> tuple[Device, wire.Unverified]:
-        """The device, and the frame, if it is this device's. Raises Malformed, BadSignature, InvalidKey or, for no such device, Failure."""
+        """The device, and the frame, if it is this device's. Raises Malformed, BadSignature, InvalidKey or Failure.
+
+        uuid: only in the one form that a device is known by; whoever owns the broker has any topic there is.
+        """
+        if not (is_uuid(uuid) and self._fleet.has(uuid)):
+            raise Malformed(_STRANGER)
         unverified = wire.decode(frame)
         wire.check_sizes(unverified)
         if unverified.type not in _FROM_DEVICE:
@@ -92,9 +104,11 @@ class Receiver:
             return Event(Kind.ALARM, uuid, token, value, f"{status.name(value)} under a token that was never sent")
         return self._move(session, transaction, value)
 
-    def _move(self, session: Session, transaction: Transaction, value: int) -> Event:
-        """Take `value` as the latest status, if it is."""
-        verdict = rules.judge(transaction.kind, transaction.seen, value)
+    def _move(self, session: Session, transaction: Transaction, value: int, lost: bool = False) -> Event:
+        """Take `value` as the latest status, if it is. lost: answers before it may have been, as where an inventory has the latest alone;
+        so they may where nothing is waited for any more, as after the server was restored."""
+        waiting = [sent for sent in unanswered(session, transaction.device) if sent.token == transaction.token]
+        verdict = rules.judge(transaction.kind, transaction.seen, value, lost or not waiting)
         if verdict is Verdict.CONFLICT:
             said = "nothing yet" if transaction.status is None else status.name(transaction.status)
             why = f"{status.name(value)} after {said}"
@@ -106,16 +120,29 @@ class Receiver:
                 self._fleet.retire(transaction.device)
             transaction.seen += bytes((value,))
             transaction.changed = self._now()
-        for sent in unanswered(session, transaction.device):
-            if sent.token == transaction.token and value in rules.ANSWERS[sent.type]:
+        for sent in waiting:
+            if value in rules.ANSWERS[sent.type]:
                 sent.unanswered = False
         on_trial = transaction.status == status.ACTIVATE_TRIAL
         kind = Kind.ANSWER if verdict is Verdict.FORWARD else Kind.DUPLICATE
         confirm = transaction.token if on_trial and value == status.ACTIVATE_TRIAL else None
         return Event(kind, transaction.device, transaction.token, value, confirm=confirm)
 
-    def _told(self, session: Session, uuid: str, unverified: wire.Unverified) -> Event:
-        """DATA, JOIN or RESIGN: the device's own tokens put them in order."""
+    def _is_overtaken(self, uuid: str, token: bytes, by: str) -> bool:
+        """Has a newer frame of the device come to this process already, by a way that keeps their order?"""
+        newest = self._newest.get((by, uuid), tokens.ZERO) if by else tokens.ZERO
+        if by:
+            self._newest[by, uuid] = max(newest, token)
+        return token <= newest
+
+    def _told(self, session: Session, uuid: str, unverified: wire.Unverified, overtaken: bool) -> Event:
+        """DATA, JOIN or RESIGN: the device's own tokens put them in order.
+
+        One that is not above its last is a replay, or of a second board with its key: an alarm. But of several processes that listen
+        (workers that share a subscription, `srup send` beside `srup serve`, HTTPS beside MQTT) each hears in an order of its own, and
+        one may have recorded what is newer than what another still has in its hands. So what has never been seen is taken, late, and
+        what is newer stays; overtaken: not if it was here, by the same way, that what is newer came: that way keeps the order.
+        """
         token = unverified.elements["token"]
         heard = session.get(Heard, uuid)
         if not tokens.is_token(token):
@@ -128,8 +155,9 @@ class Receiver:
         if token <= heard.token:
             if _is_known(session, uuid, token, unverified.frame):
                 return Event(Kind.DUPLICATE, uuid, token, name=name)
-            return Event(Kind.ALARM, uuid, token, why=f"{kind} with a token not above its last")
-        heard.token = token
+            if overtaken or not self._is_late(session, heard, unverified):
+                return Event(Kind.ALARM, uuid, token, why=f"{kind} with a token not above its last")
+        heard.token = max(heard.token, token)
         if unverified.type != wire.DATA:
             if unverified.type == wire.RESIGN_REQUEST:
                 self._fleet.retire(uuid)
@@ -141,11 +169,28 @@ class Receiver:
             return self._inventory(session, heard, token, value)
         return Event(Kind.DATA, uuid, token, name=name, value=value)
 
+    def _is_late(self, session: Session, heard: Heard, unverified: wire.Unverified) -> bool:
+        """May a frame with a token below its last still be taken? Not once its token was used, nor when it is a day old: by the clock
+        here, and by its last. No poll: it is no evidence, so a recorded one can't be told from it. And no RESIGN where the device was
+        told since that it is in the fleet: whoever held that back would have it leave again."""
+        token, device = unverified.elements["token"], heard.device
+        since = self._now() - LATE_MS
+        if token == heard.token or unverified.elements.get("name") == b"poll":
+            return False
+        if tokens.milliseconds(token) <= max(since, tokens.milliseconds(heard.token) - LATE_MS):
+            return False
+        if unverified.type == wire.RESIGN_REQUEST and _was_let_in(session, device, since):
+            return False
+        used = select(Evidence.id).where(Evidence.device == device, Evidence.token == token)
+        return session.scalar(used.limit(1)) is None
+
     def _inventory(self, session: Session, heard: Heard, token: bytes, value: bytes) -> Event:
         try:
             told = inventory.read(value)
         except ValueError:
             return Event(Kind.ALARM, heard.device, token, why="an inventory that can't be read")
+        if token < heard.token:  # late: evidence of how it was then, and no more
+            return Event(Kind.INVENTORY, heard.device, token, name="inventory")
         heard.inventory, heard.inventory_at = json.dumps(told), self._now()
         moved = self._catch_up(
             session, heard.device, {bytes.fromhex(known): last for known, last in told["latest"].items()}
@@ -163,7 +208,7 @@ class Receiver:
                 sent.unanswered = False
                 session.get_one(Transaction, (uuid, sent.token)).agreed = self._now()
         known = [(session.get(Transaction, (uuid, token)), value) for token, value in reported.items()]
-        return [self._move(session, transaction, value) for transaction, value in known if transaction]
+        return [self._move(session, transaction, value, lost=True) for transaction, value in known if transaction]
 
     def _compare(self, session: Session, uuid: str, told: Mapping[str, Any]) -> str:
         """Hold the inventory against the latest update that is said to be confirmed; "" unless they contradict."""
@@ -188,19 +233,27 @@ class Receiver:
         if happened.kind is Kind.ALARM:
             session.add(Alarm(device=device, why=happened.why, at=now, count=1, frame=frame))
 
-    def _refuse(self, session: Session, uuid: str, frame: bytes, why: str) -> Event:
-        """Not the device's word: counted under one entry for each reason, so that noise does not fill the disk."""
-        entry = session.scalar(select(Alarm).where(Alarm.device == "", Alarm.why == why))
+    def refuse(self, session: Session, uuid: str, frame: bytes, why: str) -> Event:
+        """Not the device's word: counted under one entry for each reason, whatever numbers are in it, so that noise does not fill the
+        disk."""
+        kind = _NUMBER.sub("…", why)
+        entry = session.scalar(select(Alarm).where(Alarm.device == "", Alarm.why == kind))
         if entry is None:
-            entry = Alarm(device="", why=why, count=0, at=0, frame=b"")
+            entry = Alarm(device="", why=kind, count=0, at=0, frame=b"")
             session.add(entry)
         entry.count, entry.at, entry.frame = entry.count + 1, self._now(), frame[: limits.FRAME]
-        return Event(Kind.REFUSED, uuid, why=why)
+        return Event(Kind.REFUSED, uuid if is_uuid(uuid) else "", why=why, size=len(frame))
 
 
 def _is_known(session: Session, uuid: str, token: bytes, frame: bytes) -> bool:
     same = select(Evidence.id).where(Evidence.device == uuid, Evidence.token == token, Evidence.frame == frame)
     return session.scalar(same.limit(1)) is not None
+
+
+def _was_let_in(session: Session, uuid: str, since: int) -> bool:
+    """Was the device told since then (ms since 1970) that it is in the fleet?"""
+    told = (Transaction.device == uuid, Transaction.kind == wire.JOIN_COMMAND, Transaction.opened > since)
+    return session.scalar(select(Transaction.token).where(*told).limit(1)) is not None
 
 
 def _words(happened: Event) -> dict[str, str]:

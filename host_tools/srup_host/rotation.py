@@ -24,6 +24,7 @@ from srup_host import files, keyfiles, signing
 from srup_host.console import Failure
 from srup_host.everywhere import Data
 from srup_host.fleet import ROLES, Device, Fleet
+from srup_host.server import audit, database
 
 _NUMBERS = {"command": keys.COMMAND, "release": keys.RELEASE, "authority": keys.AUTHORITY}
 
@@ -121,10 +122,27 @@ def switch(fleet: Fleet, rotation: Rotation) -> Rotation:
         files.replace(current, files.read(next_pem), 0o600)
     pem = keyfiles.public_pem_of(bytes.fromhex(rotation.new))
     files.replace(fleet.directory / "keys" / f"{role}.pub.pem", pem)
+    _log(fleet, rotation)
     done = replace(rotation, switched=time.time_ns() // 1_000_000)
     files.replace(_path(fleet, role), json.dumps(asdict(done), indent=1).encode() + b"\n")
     next_pem.unlink(missing_ok=True)
     return done
+
+
+def _log(fleet: Fleet, rotation: Rotation) -> None:
+    """The audit log names the new key, whether it ever signs a frame or not. Raises Unavailable."""
+    engine = database.connect(database.url(fleet))
+    try:
+        with database.exclusive(engine) as session:
+            audit.name_key(session, time.time_ns() // 1_000_000, rotation.role, bytes.fromhex(rotation.new))
+    finally:
+        engine.dispose()
+
+
+def retired(fleet: Fleet, role: str) -> list[bytes]:
+    """The public keys, 65 bytes each, that this role had before."""
+    found = (fleet.directory / "keys" / "retired").glob(f"{check_role(role)}-*.pub.pem")
+    return [keyfiles.load_public(str(path)) for path in sorted(found)]
 
 
 def end(fleet: Fleet, role: str) -> None:

@@ -77,6 +77,10 @@ FORWARD[wire.ACTION] |= _TRIAL
 FORWARD[wire.DATA] |= _TRIAL
 FORWARD[wire.INITIATE] = {None: ENDS[wire.INITIATE], status.UPDATE_SUCCESS: ANSWERS[wire.ACTIVATE]} | _TRIAL
 
+# As FORWARD, what may follow besides where answers were lost: a server that was restored from a copy of before it sent ACTIVATE
+# knows no UPDATE_SUCCESS, and what it did with that. Not elsewhere: then it was somebody else who has sent ACTIVATE, with our key.
+LOST: dict[int, dict[int | None, frozenset[int]]] = {wire.INITIATE: {None: ANSWERS[wire.ACTIVATE]}}
+
 
 class Verdict(Enum):
     FORWARD = "forward"
@@ -84,9 +88,13 @@ class Verdict(Enum):
     CONFLICT = "conflict"
 
 
-def judge(kind: int, seen: bytes, value: int) -> Verdict:
-    """What status `value` means after the statuses `seen` (in their order) of a transaction that `kind` opened."""
-    if value in FORWARD[kind].get(seen[-1] if seen else None, ()):
+def judge(kind: int, seen: bytes, value: int, lost: bool = False) -> Verdict:
+    """What status `value` means after the statuses `seen` (in their order) of a transaction that `kind` opened.
+
+    lost: answers between these and that may have been.
+    """
+    last = seen[-1] if seen else None
+    if value in FORWARD[kind].get(last, ()) or (lost and value in LOST.get(kind, {}).get(last, ())):
         return Verdict.FORWARD
     return Verdict.DUPLICATE if value in seen else Verdict.CONFLICT
 

@@ -90,6 +90,7 @@ Index(
 
 # For what is asked of a table that only ever grows.
 Index("sent_waiting", Sent.device, sqlite_where=Sent.unanswered, postgresql_where=Sent.unanswered)
+Index("sent_open", Sent.id, sqlite_where=Sent.unanswered, postgresql_where=Sent.unanswered)
 Index("sent_to", Sent.device, Sent.id)
 Index("sent_type", Sent.type, Sent.at)
 

@@ -80,7 +80,36 @@ def test_whatever_a_device_signs_is_shown_or_refused(changes, missing):
     assert inventory.rows(read)
 
 
-@pytest.mark.parametrize("value", [b"", b"[]", b"{}", b"{", b"\xff", b"[" * 700, b'{"slot":"a","latest":{"!":1}}'])
+@pytest.mark.parametrize("text", ["\ud800", "a\0b", "a\nb", "\x1b[2J"])
+@pytest.mark.parametrize("place", ["name", "version", "data", "board", "reason", "other's", "word"])
+def test_a_text_that_no_database_takes_is_refused_wherever_it_is(place, text):
+    """Not only where it is known: all that a device says is kept, and shown."""
+    changes = {
+        "name": {"b": [text, "2.0", 2, device.tree(TREE)]},
+        "version": {"a": ["lamp", text, 1, device.tree(OTHER)]},
+        "data": {"data": ["words", text, device.tree(TREE)]},
+        "board": {"board": text},
+        "reason": {"refused": {text: 1}},
+        "other's": {"more": [[{"deep": text}]]},
+        "word": {text: 1},
+    }
+    with pytest.raises(ValueError, match=r"half a character, or a control character"):
+        inventory.read(json.dumps(TOLD | changes[place]).encode())
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b"{",
+        b"\xff",
+        b"[" * 700,
+        b'{"slot":"a","latest":{"!":1}}',
+        b'{"slot":"a","latest":{"AA":256}}',
+    ],
+)
 def test_what_is_no_inventory_is_refused(value):
     with pytest.raises(ValueError, match=r"."):
         inventory.read(value)

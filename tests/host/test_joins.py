@@ -126,6 +126,7 @@ def test_one_that_left_unheard_is_an_alarm_and_takes_two_persons_or_the_name_tha
     with pytest.raises(Failure, match="is in the fleet already, as shed"):
         waiting.accept(shed.uuid, "shed")
     for person in ("account:anna", "account:anna"):  # one is not two
+        waiting.compared(shed.uuid, person)
         with pytest.raises(Failure, match="takes two persons"):
             waiting.accept(shed.uuid, "other", person)
     member, sent = waiting.accept(shed.uuid, "other", "account:bert")

@@ -78,6 +78,38 @@ def test_nothing_that_is_not_of_an_update_ever_answers_one():
         assert rules.judge(wire.INITIATE, before, value) is Verdict.CONFLICT
 
 
+def test_where_answers_were_lost_an_update_goes_on_from_what_a_device_says_last():
+    """Of any sequence of answers the last alone is known, or all from some one on: neither is a conflict."""
+    for said in answers_of_a_device(update.FETCHING):
+        for last in said:
+            assert rules.judge(wire.INITIATE, b"", last, lost=True) is Verdict.FORWARD, hex(last)
+
+
+def test_where_answers_were_lost_terminal_is_terminal_all_the_same():
+    for kind, steps in rules.LOST.items():
+        assert steps.keys().isdisjoint(value for value in STATUSES if rules.is_terminal(kind, value))
+        for value in set().union(*rules.FORWARD[kind].values()) - rules.FORWARD[kind].keys():
+            for later in set(STATUSES) - {value}:
+                assert rules.judge(kind, bytes((value,)), later, lost=True) is Verdict.CONFLICT
+
+
+@pytest.mark.parametrize(
+    ("seen", "value", "verdict"),
+    [
+        (b"", 0x10, Verdict.FORWARD),
+        (b"", 0x11, Verdict.FORWARD),
+        (b"", 0x1D, Verdict.FORWARD),
+        (b"", 0x1E, Verdict.FORWARD),
+        (b"", 0x20, Verdict.CONFLICT),  # of an action
+        (b"\x00", 0xFD, Verdict.CONFLICT),
+        (b"\xfe", 0x10, Verdict.CONFLICT),
+        (b"\x00\x11\x1e", 0x10, Verdict.CONFLICT),
+    ],
+)
+def test_updates_of_which_answers_were_lost(seen, value, verdict):
+    assert rules.judge(wire.INITIATE, seen, value, lost=True) is verdict
+
+
 @pytest.mark.parametrize(
     ("seen", "value", "verdict"),
     [

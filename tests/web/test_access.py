@@ -91,6 +91,8 @@ def test_logging_in_and_out(site):
     assert client.post("/log-out", data={"csrf": csrf}).status_code == 303
     client.cookies.set(COOKIE, kept)  # a stolen copy is of no use either
     assert client.get("/api/v1/me").status_code == 401
+    told = site.program(Role.VIEWER).get("/api/v1/audit").json()
+    assert [line["actor"] for line in told if line["action"] == "logged out"] == ["person:ada"]
 
 
 def test_a_session_ends_when_nobody_uses_it_and_at_last_in_any_case(site):

@@ -4,13 +4,16 @@ import json
 
 import pytest
 
-from srup import status
-from srup_host import keyfiles, signing
+from srup import status, wire
+from srup_host import keyfiles, rotation, signing
 from srup_host.console import Failure
+from srup_host.fleet import ROLES
+from srup_host.joins import Joins
 from srup_host.server import audit, audit_verify
 from srup_host.server.roles import Role
 from srup_host.server.runner import Runner
-from tests.host.shell import run, srup
+from tests.host.shell import failed, run, srup
+from tests.host.test_joins import Asking
 
 
 @pytest.fixture
@@ -27,7 +30,7 @@ def lines(site):
 
 @pytest.fixture
 def keys(site):
-    return signing.public_bytes(site.c2.audit_key), site.fleet.public_key("command")
+    return signing.public_bytes(site.c2.audit_key), {"command": [site.fleet.public_key("command")]}
 
 
 def fails(lines, keys, kept=None):
@@ -46,6 +49,8 @@ def test_the_whole_story_is_in_it_and_verifies(lines, keys):
     assert by["device quarantined"]["details"] == {"why": "smells of smoke"}
     assert by["heard answer"]["details"] == {"status": "ACTION_SUCCESS"} and by["heard answer"]["frame"]
     assert by["send ACTION"]["actor"].startswith("shell:")
+    assert by["keys"]["details"] == {"role": "command", "public_key": keys[1]["command"][0].hex()}
+    assert by["keys"]["number"] < by["send ACTION"]["number"]
 
 
 def test_a_line_removed_changed_moved_or_put_in_is_found_wherever_it_is(lines, keys):
@@ -114,6 +119,160 @@ def test_a_frame_that_the_device_never_signed_is_no_evidence(site, lines, keys):
     assert "does not match" in fails(rewritten(lines, forge, site.c2.audit_key), keys)
 
 
+def forged(lines, site, of, **other):
+    """The log with other fields in the lines of this action, and a head that the audit key has signed."""
+    return rewritten(
+        lines, lambda told: [line | (other if line["action"] == of else {}) for line in told], site.c2.audit_key
+    )
+
+
+@pytest.mark.parametrize(
+    ("action", "other"),
+    [
+        ("heard answer", {"details": {"status": "ACTIVATE_SUCCESS"}}),
+        ("heard answer", {"details": {}}),
+        ("heard answer", {"details": {"status": "ACTION_SUCCESS", "name": "inventory"}}),
+        ("heard answer", {"action": "heard inventory"}),
+        ("heard answer", {"action": "heard of it"}),
+        ("heard answer", {"action": "alarm"}),
+        ("heard answer", {"action": "logged in"}),
+        ("heard answer", {"frame": ""}),
+        ("heard inventory", {"details": {"name": "app.log"}}),
+        ("heard inventory", {"details": {"name": "inventory", "status": "ACTION_SUCCESS"}}),
+        ("heard inventory", {"action": "heard answer"}),
+        ("send ACTION", {"action": "send ACTIVATE"}),
+        ("send ACTION", {"action": "send DATA confirm"}),
+        ("send ACTION", {"subject": "0f0f0f0f-0f0f-4f0f-8f0f-0f0f0f0f0f0f"}),
+        ("send ACTION", {"frame": ""}),
+    ],
+)
+def test_who_has_the_audit_key_can_not_say_of_a_frame_what_it_does_not(site, lines, keys, action, other):
+    assert audit_verify.verify(forged(lines, site, action), *keys)
+    assert "of the audit log is not good" in fails(forged(lines, site, action, **other), keys)
+
+
+def test_no_frame_of_nobody_s_is_one_to_a_device(site, lines, keys):
+    told = [json.loads(line) for line in lines[:-1]]
+    sent = next(line for line in told if line["action"] == "send ACTION")
+    elements = wire.decode(bytes.fromhex(sent["frame"])).elements
+    stolen = keyfiles.generate()
+    frame = signing.sign_frame(stolen, wire.ACTION, elements).hex()
+    named = {"role": "command", "public_key": signing.public_bytes(stolen).hex()}
+    assert "does not match" in fails(forged(lines, site, "send ACTION", frame=frame), keys)
+    named_too = forged(forged(lines, site, "send ACTION", frame=frame), site, "keys", details=named)
+    assert "names last is another one" in fails(named_too, keys)
+
+    def unnamed(told):
+        return [line for line in told if line["action"] != "keys"]
+
+    assert audit_verify.verify(rewritten(lines, unnamed, site.c2.audit_key), *keys), "a log from before there were any"
+    assert "no command key is known" in fails(rewritten(lines, unnamed, site.c2.audit_key), keys[:1])
+    assert "does not match" in fails(rewritten(named_too, unnamed, site.c2.audit_key), keys)
+    assert "without a role" in fails(forged(lines, site, "keys", details=named | {"role": "baker"}), keys)
+
+
+def test_a_stranger_who_asks_to_join_in_the_name_of_a_device_does_not_spoil_the_log(site, keys):
+    kitchen = site.device()
+    joins, thief = Joins(site.fleet, site.c2.ledger, site.clock), Asking(kitchen.uuid)
+    assert joins.received(thief.request())[0].kind == "alarm"
+    thief.key, thief.public = kitchen.key, signing.public_bytes(kitchen.key)
+    assert joins.received(thief.request())[0].kind == "alarm"
+    site.c2.ledger.action(kitchen.device, 1)
+    lines = site.program(Role.VIEWER).get("/api/v1/audit/export").text.splitlines()
+    assert audit_verify.verify(lines, *keys).frames == 3
+    told = [json.loads(line) for line in lines[:-1]]
+    assert [one["actor"] for one in told if one["action"] == "alarm"] == ["stranger", f"device:{kitchen.uuid}"]
+    broken = next(one for one in told if one["action"] == "alarm")["frame"]
+    fails(forged(lines, site, "alarm", frame=f"{broken[:-2]}{'00' if broken[-2:] != '00' else '01'}"), keys)
+    answer = signing.sign_frame(kitchen.key, wire.RESPONSE, {"token": bytes(16), "status": 0x10})
+    assert "its frame is RESPONSE" in fails(forged(lines, site, "alarm", frame=answer.hex()), keys)
+
+
+def rotate(site, role):
+    rotation.switch(site.fleet, rotation.begin(site.fleet, role, rotation.make_key(site.fleet, role)))
+    rotation.end(site.fleet, role)
+
+
+@pytest.fixture
+def rotated(site):
+    """An export with frames of two command keys and of two authority keys."""
+    kitchen = site.device()
+
+    def speak():
+        sent = site.c2.ledger.action(kitchen.device, 5)
+        site.hear(kitchen, kitchen.response(sent.token, status.ACTION_SUCCESS))
+        sent = site.c2.ledger.data(kitchen.device, "clock", b"12345678")
+        site.hear(kitchen, kitchen.response(sent.token, status.DATA_SUCCESS))
+
+    speak()
+    for role in ROLES:
+        rotate(site, role)
+    speak()
+    return site.program(Role.VIEWER).get("/api/v1/audit/export").text.splitlines()
+
+
+def test_frames_of_the_authority_key_and_of_keys_that_have_been_changed_verify_by_the_keys_of_their_time(
+    site, rotated, keys
+):
+    now = {role: [site.fleet.public_key(role)] for role in ROLES}
+    shown = audit_verify.verify(rotated, keys[0], now)
+    assert shown.frames == 8 and {role: len(named) for role, named in shown.named.items()} == {
+        "command": 2,
+        "authority": 2,
+        "release": 1,
+    }
+    before = {role: rotation.retired(site.fleet, role) for role in ROLES}
+    assert sorted(shown.on_its_word()) == sorted((role, before[role][0]) for role in ("command", "authority"))
+    every = {role: now[role] + before[role] for role in ROLES}
+    assert audit_verify.verify(rotated, keys[0], every).on_its_word() == []
+    assert audit_verify.verify(rotated, keys[0]).frames == 8  # with nothing but the log
+    assert "names last" in fails(rotated, (keys[0], {"authority": before["authority"]}))
+
+
+def test_an_older_key_is_good_for_the_frames_of_its_time_and_for_no_others(site, rotated, keys):
+    told = [json.loads(line) for line in rotated[:-1]]
+    first, *_, last = [line["frame"] for line in told if line["action"] == "send ACTION"]
+    for of, other in ((first, last), (last, first)):
+
+        def moved(told, of=of, other=other):
+            return [line | {"frame": other} if line["frame"] == of else line for line in told]
+
+        assert "does not match" in fails(rewritten(rotated, moved, site.c2.audit_key), keys[:1])
+
+
+def test_a_key_that_never_was_the_fleet_s_is_found_with_the_fleet_at_hand(site, rotated, tmp_path):
+    """Written into the log, with the audit key, for the time before the rotation: the present key pins only what came since."""
+    evil = keyfiles.generate()
+
+    def forge(told):
+        begun = next(line for line in told if line["action"] == "keys")["number"]
+        elements = wire.decode(
+            bytes.fromhex(next(line for line in told if line["action"] == "send ACTION")["frame"])
+        ).elements
+        named = {"role": "command", "public_key": signing.public_bytes(evil).hex()}
+        first = next(line["frame"] for line in told if line["action"] == "send ACTION")
+        frame = signing.sign_frame(evil, wire.ACTION, elements).hex()
+        return [
+            line
+            | ({"details": named} if line["number"] == begun else {"frame": frame} if line["frame"] == first else {})
+            for line in told
+        ]
+
+    fleet = site.fleet.directory
+    log, wrong = tmp_path / "audit.jsonl", tmp_path / "forged.jsonl"
+    log.write_text("\n".join(rotated) + "\n")
+    wrong.write_text("\n".join(rewritten(rotated, forge, site.c2.audit_key)) + "\n")
+    assert srup("audit", "verify", log, "--json", "--fleet", fleet).json["on_its_word"] == []
+    assert "that never was the fleet's" in failed("audit", "verify", wrong, "--fleet", fleet, code=1)
+    given = ("--key", fleet / "keys" / "audit.pub.pem", "--command-key", fleet / "keys" / "command.pub.pem")
+    assert (
+        len(srup("audit", "verify", wrong, "--json", *given).json["on_its_word"]) == 4
+    )  # and so it says that it can't know
+    retired = [argument for key in rotation.retired(site.fleet, "command") for argument in ("--command-key", key.hex())]
+    shown = srup("audit", "verify", log, *given, *retired)
+    assert "the log alone says" in shown.err and "command" not in shown.err.split("the log alone says")[1]
+
+
 def test_a_device_can_not_be_given_another_key_in_the_log(site, lines, keys):
     def swap(told):
         enrolled = next(line for line in told if line["action"] == "device enrolled")
@@ -121,6 +280,46 @@ def test_a_device_can_not_be_given_another_key_in_the_log(site, lines, keys):
         return [*told, enrolled | {"details": enrolled["details"] | {"public_key": other}}]
 
     assert "another key" in fails(rewritten(lines, swap, site.c2.audit_key), keys)
+
+
+def done(site):
+    """(who, what, about) of every line, the newest first."""
+    told = site.program(Role.VIEWER).get("/api/v1/audit", params={"size": 500}).json()
+    return [(line["actor"], line["action"], line["subject"]) for line in told]
+
+
+def test_what_is_waited_for_no_more_is_on_record(site):
+    kitchen = site.device()
+    sent = site.c2.ledger.action(kitchen.device, 1)
+    with audit.acting("person:ada"):
+        site.c2.ledger.set_aside(kitchen.device)
+        site.c2.ledger.set_aside(kitchen.device)  # nothing is left
+    lines = site.program(Role.VIEWER).get("/api/v1/audit").json()
+    [line] = [line for line in lines if line["action"] == "set aside"]
+    assert (line["actor"], line["subject"]) == ("person:ada", kitchen.uuid)
+    assert line["details"] == {"frame": "ACTION", "token": sent.token.hex()}
+
+
+def test_what_is_refused_or_promised_at_the_command_line_is_on_record(site):
+    fleet = ("--fleet", site.fleet.directory)
+    newcomer = Asking()
+    Joins(site.fleet, site.c2.ledger, site.clock).received(newcomer.request())
+    srup("join", "refuse", newcomer.uuid, *fleet)
+    secret = srup("voucher", "make", "--name", "shed", "--json", *fleet).json["voucher"]
+    made, refused = done(site)[1:3]  # after the API token of who asks
+    assert refused[0].startswith("shell:") and refused[1:] == ("join refused", newcomer.uuid)
+    assert made[0].startswith("shell:") and made[1] == "voucher made" and made[2].startswith("voucher:")
+    assert secret not in site.program(Role.VIEWER).get("/api/v1/audit").text
+
+
+def test_what_a_voucher_lets_in_is_the_voucher_s_doing(site):
+    joins, newcomer = Joins(site.fleet, site.c2.ledger, site.clock), Asking()
+    secret = bytes.fromhex(joins.make_voucher("shed")[0])
+    joins.received(newcomer.request())
+    assert joins.received(newcomer.voucher(secret))[1].name == "JOIN_COMMAND"
+    [voucher] = [about for _, what, about in done(site) if what == "voucher made"]
+    by = {what: who for who, what, about in done(site) if about == newcomer.uuid}
+    assert by == {"device enrolled": voucher, "send JOIN_COMMAND": voucher}
 
 
 def test_srup_audit_at_the_command_line(site, lines, tmp_path):

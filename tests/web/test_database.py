@@ -1,17 +1,21 @@
 """The schema: the migrations make what the models say, and take a database from before there were any along."""
 
+import contextlib
+import sqlite3
 from pathlib import Path
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import create_engine, inspect, select
 
 from srup_host import init
+from srup_host.console import Failure
 from srup_host.ledger import Ledger
 from srup_host.server import database, models
-from srup_host.tables import Base
+from srup_host.tables import Base, Sent
 from tests.host.fake_device import FakeDevice
 from tests.host.test_disk_full import no_room
 
@@ -51,6 +55,22 @@ def test_what_is_asked_for_every_frame_is_asked_of_an_index(tmp_path):
         for query in asked:
             plan = " ".join(row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}"))
             assert "SEARCH" in plan, (query, plan)
+        in_order = str(select(Sent).where(Sent.unanswered).order_by(Sent.id).compile(engine))
+        [plan] = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {in_order}").all()
+        assert plan[3] == "SCAN sent USING INDEX sent_open"
+
+
+def test_a_database_that_is_damaged_or_of_a_newer_srup_is_said_to_be(tmp_path):
+    fleet = init.create(tmp_path / "fleet", "home")
+    Ledger(fleet).close()
+    path = fleet.directory / "c2.sqlite"
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0099'")
+    with pytest.raises(Failure, match=r"served by a newer srup \(schema 0099"):
+        Ledger(fleet)
+    path.write_bytes(b"no database at all" * 500)
+    with pytest.raises(Failure, match=r"c2.sqlite is damaged: file is not a database"):
+        Ledger(fleet)
 
 
 def test_what_was_sent_before_there_were_migrations_is_still_known(tmp_path):
@@ -59,7 +79,7 @@ def test_what_was_sent_before_there_were_migrations_is_still_known(tmp_path):
     old = create_engine(database.url(fleet))
     Base.metadata.create_all(old, tables=[Base.metadata.tables[name] for name in LEDGER])
     with old.begin() as connection:
-        for index in ("sent_waiting", "sent_to", "sent_type", "minted_newest"):
+        for index in ("sent_waiting", "sent_open", "sent_to", "sent_type", "minted_newest"):
             connection.exec_driver_sql(f"DROP INDEX {index}")
         connection.exec_driver_sql("ALTER TABLE heard DROP COLUMN starts")
         connection.exec_driver_sql("ALTER TABLE sent DROP COLUMN again")

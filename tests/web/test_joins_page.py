@@ -38,6 +38,10 @@ def test_one_that_is_in_the_fleet_already_takes_two_persons(site):
         answer = person.post(f"/joins/{newcomer.uuid}/accept", data={"name": "cellar"}, headers=headers)
         assert answer.status_code == code, answer.text
     assert [sent.name for sent in site.published] == ["JOIN_COMMAND"]
+    told = site.program(Role.VIEWER).get("/api/v1/audit").json()
+    done = [(line["actor"], line["action"]) for line in told if line["subject"] == newcomer.uuid]
+    assert ("person:the-operator", "join compared") in done, "although it went no further"
+    assert ("person:the-approver", "send JOIN_COMMAND") in done
 
 
 def test_one_whose_words_differ_is_refused(site):
@@ -46,3 +50,5 @@ def test_one_whose_words_differ_is_refused(site):
     headers = {"X-CSRF-Token": operator.csrf}
     assert operator.post(f"/joins/{waiting.uuid}/refuse", headers=headers).status_code == 303
     assert waiting.uuid not in operator.get("/joins").text and site.published == []
+    told = site.program(Role.VIEWER).get("/api/v1/audit").json()
+    assert [line["actor"] for line in told if line["action"] == "join refused"] == ["person:the-operator"]

@@ -2,9 +2,13 @@
 
 import base64
 import json
+import uuid
+
+import pytest
 
 from srup import limits, status, wire, wire_json
 from srup_host import keyfiles, signing
+from srup_host.fleet import Fleet
 from srup_host.receiving import Kind
 from srup_host.server import nonces, polling
 from srup_host.server.models import AuditLine
@@ -108,6 +112,28 @@ def test_a_poll_without_a_fresh_nonce_costs_no_signature_and_leaves_no_trace(sit
     assert not judged
 
 
+@pytest.mark.parametrize("what", ["poll", "messages"])
+def test_who_guesses_devices_waits_for_no_lock_and_leaves_no_trace(site, what, monkeypatch):
+    """Anybody may ask here, and with a nonce for whatever he likes; a fleet may have a hundred thousand files."""
+    fake = site.device()
+    guesses = [str(uuid.uuid4()) for _ in range(50)] + [f"guess-{number}" for number in range(49)] + ["kitchen"]
+    frames = [fake.data("poll", site.c2.nonces.make(guess)) for guess in guesses]
+    monkeypatch.setattr(Fleet, "devices", lambda fleet: pytest.fail("all devices are read"))
+    monkeypatch.setattr(site.c2.ledger, "received", lambda *what: pytest.fail("the writer's lock is taken"))
+    answers = [post(site, fake, frame, what, guess).status_code for guess, frame in zip(guesses, frames, strict=True)]
+    assert answers == [401 if what == "poll" else 204] * 50 + [404] * 50
+    assert site.c2.ledger.alarms() == []
+
+
+def test_a_uuid_in_another_form_than_a_devices_own_is_none(site):
+    fake = site.device()
+    fresh = nonce(site, fake)
+    for what in ("poll", "messages"):
+        for bent in (fake.uuid.upper(), fake.uuid.replace("-", ""), fake.device.name):
+            answer = post(site, fake, fake.data("poll", fresh), what, bent)
+            assert answer.status_code == 404 and answer.json()["error"] == "this is no device's UUID"
+
+
 def test_polls_fill_neither_evidence_nor_audit_log(site):
     fake = site.device()
     fresh = nonce(site, fake)
@@ -127,6 +153,18 @@ def test_what_is_handed_in_is_judged_as_what_comes_by_mqtt(site):
     for frame in frames:
         assert post(site, fake, frame, "messages").status_code == 204
     assert [event.kind for event in heard] == [Kind.INVENTORY, Kind.ALARM, Kind.REFUSED]
+
+
+def test_what_the_broker_still_had_when_the_device_began_to_poll_is_taken_late(site):
+    """It comes by another way than what is newer, which a poll is, and any frame that is handed in."""
+    fake = site.device()
+    held, polled = fake.data("self-test", b"good"), fake.data("poll", nonce(site, fake))
+    assert post(site, fake, polled).status_code == 200
+    assert site.hear(fake, held).kind is Kind.DATA
+    held, handed_in = fake.data("self-test", b"bad"), fake.inventory()
+    assert post(site, fake, handed_in, "messages").status_code == 204
+    assert site.hear(fake, held).kind is Kind.DATA
+    assert site.c2.ledger.values(fake.device, 0) == {"self-test": "bad"} and site.c2.ledger.alarms() == []
 
 
 def test_what_is_no_frame_is_malformed(site):

@@ -150,7 +150,7 @@ def test_worker_broker_and_database_each_killed_in_the_middle(server, tmp_path):
             signer = audit.key(fleet)
             lines = list(audit.export(session, audit.sign_head(session, signer, 0)))
         ledger.close()
-        whole = audit_verify.verify(lines, signing.public_bytes(signer), fleet.public_key("command"))
+        whole = audit_verify.verify(lines, signing.public_bytes(signer), {"command": [fleet.public_key("command")]})
         assert set(whole.keys) == {card.uuid for card in played}  # one chain, whoever wrote a line
         assert sorted(one.device for one in updates if one.confirmed) == sorted(card.uuid for card in played)
         # Another one only where the device could not do the first: what it was to download could not be had, or it was overtaken.

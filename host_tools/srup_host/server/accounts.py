@@ -9,10 +9,11 @@ import re
 import secrets
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from srup_host.console import Failure
@@ -153,8 +154,23 @@ def log_in(session: Session, account_id: int, at: int) -> str:
     return secret
 
 
-def log_out(session: Session, secret: str) -> None:
-    session.execute(delete(Visit).where(Visit.secret == _hidden(secret)))
+def log_out(session: Session, secret: str, at: int) -> None:
+    """End this session; nothing where it has ended already."""
+    visit = session.get(Visit, _hidden(secret))
+    if visit is None:
+        return
+    session.delete(visit)
+    with audit.acting(f"person:{account(session, visit.account).name}"):
+        audit.append(session, at, "logged out")
+
+
+def end_all(session: Session) -> dict[str, int]:
+    """Every session, and every invitation that nobody has opened; how many there were. Whoever has an account logs in again."""
+    ended = {}
+    for name, table in (("sessions", Visit), ("invitations", Invitation)):
+        ended[name] = session.scalar(select(func.count()).select_from(table)) or 0
+        session.execute(delete(table))
+    return ended
 
 
 def visitor(session: Session, secret: str, at: int) -> tuple[Actor, bool]:
@@ -196,6 +212,18 @@ def revoke_token(session: Session, number: int, at: int) -> None:
     if entry.revoked is None:
         entry.revoked = at
         audit.append(session, at, "API token revoked", entry.name, {"id": entry.id})
+
+
+def token_facts(token: ApiToken) -> dict[str, Any]:
+    """An API token as it is shown: all but its secret."""
+    facts = {key: getattr(token, key) for key in ("id", "name", "made", "made_by", "expires", "revoked")}
+    return facts | {"role": Role(token.role).word}
+
+
+def good_tokens(session: Session, at: int) -> list[ApiToken]:
+    """The API tokens that let somebody in, the oldest first."""
+    lasting = ApiToken.expires.is_(None) | (ApiToken.expires >= at)
+    return list(session.scalars(select(ApiToken).where(ApiToken.revoked.is_(None), lasting).order_by(ApiToken.id)))
 
 
 def program(session: Session, secret: str, at: int) -> Actor:

@@ -68,12 +68,7 @@ def invite(c2: Here, body: InvitationBody) -> dict[str, str]:
 
 def list_tokens(c2: Here) -> list[dict[str, Any]]:
     with c2.read() as session:
-        return [_token_facts(one) for one in session.scalars(select(ApiToken).order_by(ApiToken.id))]
-
-
-def _token_facts(token: ApiToken) -> dict[str, Any]:
-    facts = {key: getattr(token, key) for key in ("id", "name", "made", "made_by", "expires", "revoked")}
-    return facts | {"role": Role(token.role).word}
+        return [accounts.token_facts(one) for one in session.scalars(select(ApiToken).order_by(ApiToken.id))]
 
 
 def make_token(c2: Here, body: TokenBody) -> dict[str, Any]:
@@ -81,7 +76,7 @@ def make_token(c2: Here, body: TokenBody) -> dict[str, Any]:
     role = accounts.role_of(body.role)
     with c2.write() as session:
         secret, entry = accounts.make_token(session, body.name, role, c2.now(), body.days)
-        return _token_facts(entry) | {"secret": secret}
+        return accounts.token_facts(entry) | {"secret": secret}
 
 
 def revoke_token(c2: Here, token: Id) -> None:

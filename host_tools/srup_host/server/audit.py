@@ -8,6 +8,9 @@ frame is hex, "" where nothing was signed; previous is the hash of the line befo
 SHA-256("SRUP-audit-1\\0" | line). So a line that is changed, taken out or moved breaks the chain. What a chain can't show by
 itself, a tail cut off or a log written anew, the head shows: number and hash of the newest line, signed with the server's
 audit key every hour, and kept elsewhere.
+
+The action says what a frame is: "send …", one to a device; "heard …", one from it; "alarm", a JOIN_REQUEST of whoever made the key
+in it. No other line has one. "keys" names the key that signs in a role from there on, before the first frame that it has signed.
 """
 
 import getpass
@@ -36,7 +39,7 @@ _actor: ContextVar[str] = ContextVar("actor")
 
 
 def actor() -> str:
-    """Who is at work: a person, an API token, a roll-out, a device; at the command line the user of this machine."""
+    """Who is at work: a person, an API token, a roll-out, a device, a voucher; at the command line the user of this machine."""
     return _actor.get("") or f"shell:{_user()}"
 
 
@@ -97,6 +100,21 @@ def append(
     digest = hash_of(line)
     session.add(AuditLine(number=number, line=line, hash=bytes.fromhex(digest), at=at, subject=subject))
     session.info[_TAIL] = number, digest
+
+
+def name_key(session: Session, at: int, role: str, public_key: bytes) -> None:
+    """Have the log name the key (65 bytes) that signs in this role from here on, unless it has named it already."""
+    subject = f"key:{role}"
+    if (session.info.get(subject) or _named_key(session, subject)) != public_key:
+        append(session, at, "keys", subject, {"role": role, "public_key": public_key.hex()})
+    session.info[subject] = public_key
+
+
+def _named_key(session: Session, subject: str) -> bytes:
+    """The last one that the log has named, b"" before the first."""
+    query = select(AuditLine.line).where(AuditLine.subject == subject).order_by(AuditLine.number.desc()).limit(1)
+    line = session.scalar(query)
+    return bytes.fromhex(json.loads(line)["details"]["public_key"]) if line else b""
 
 
 def _tail(session: Session) -> tuple[int, str]:

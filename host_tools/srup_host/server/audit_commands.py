@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from srup_host import console, files, keyfiles
-from srup_host.console import Failure
-from srup_host.fleet import Fleet, FleetOption, find
+from srup.keys import key_id
+from srup_host import console, files, keyfiles, rotation
+from srup_host.console import REFUSED, Failure
+from srup_host.fleet import ROLES, Fleet, FleetOption, find
 from srup_host.server import audit, audit_verify
 from srup_host.server.c2 import C2
 
@@ -68,9 +69,14 @@ def verify(
         str, typer.Option(metavar="KEY", help="The audit key: PEM file or hex.", show_default="the fleet's")
     ] = "",
     command_key: Annotated[
-        str,
-        typer.Option(metavar="KEY", help="The command key, to check frames to devices.", show_default="the fleet's"),
-    ] = "",
+        list[str] | None,
+        typer.Option(
+            metavar="KEY", help="A command key that the fleet has, or had; again for each.", show_default="the fleet's"
+        ),
+    ] = None,
+    authority_key: Annotated[
+        list[str] | None, typer.Option(metavar="KEY", help="The same of authority keys.", show_default="the fleet's")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The result as one line of JSON.")] = False,
     fleet_dir: FleetOption = None,
 ) -> None:
@@ -82,14 +88,34 @@ def verify(
     if not key and not fleet:
         raise Failure("whose log is it?", "name the audit key with --key, or the fleet with --fleet")
     audit_key = keyfiles.load_public(key or str(fleet.directory / "keys" / "audit.pub.pem" if fleet else ""))
-    command = keyfiles.load_public(command_key) if command_key else fleet.public_key("command") if fleet else None
+    by_hand = {"command": command_key or [], "authority": authority_key or []}
+    given = {role: [keyfiles.load_public(one) for one in named] for role, named in by_hand.items() if named}
     kept = files.read(head).decode(errors="replace") if head else None
     with log.open(encoding="utf-8", errors="replace") as lines:
-        shown = audit_verify.verify(lines, audit_key, command, kept)
+        shown = audit_verify.verify(lines, audit_key, (_every_key(fleet) if fleet else {}) | given, kept)
+    on_its_word = [f"{role} {key_id(key).hex()}" for role, key in _not_given(shown, fleet, given)]
     facts = {"lines": len(shown.hashes), "frames": shown.frames, "devices": len(shown.keys), "head": shown.hashes[-1]}
     if as_json:
-        console.print_json(facts)
-    else:
-        console.say(f"{facts['lines']} lines, {facts['frames']} signed frames: the log is whole", "bold green")
-        if not head:
-            console.note("up to its end; that its end is the end, a head kept elsewhere shows: --head")
+        console.print_json(facts | {"on_its_word": on_its_word})
+        return
+    console.say(f"{facts['lines']} lines, {facts['frames']} signed frames: the log is whole", "bold green")
+    if on_its_word:
+        console.note(f"that these keys were the fleet's, the log alone says: {', '.join(on_its_word)}")
+    if not head:
+        console.note("up to its end; that its end is the end, a head kept elsewhere shows: --head")
+
+
+def _every_key(fleet: Fleet) -> dict[str, list[bytes]]:
+    """Of each role the key that it has, and those that it had."""
+    return {role: [fleet.public_key(role), *rotation.retired(fleet, role)] for role in ROLES}
+
+
+def _not_given(shown: audit_verify.Log, fleet: Fleet | None, by_hand: audit_verify.Given) -> list[tuple[str, bytes]]:
+    """Keys that the log alone knows. Raises Failure where the fleet would have to know them."""
+    found = shown.on_its_word()
+    for role, key in found:
+        if fleet and role not in by_hand:
+            raise Failure(
+                f"the audit log names a {role} key, {key_id(key).hex()}, that never was the fleet's", code=REFUSED
+            )
+    return found

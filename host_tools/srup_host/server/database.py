@@ -14,16 +14,19 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect
-from sqlalchemy.exc import InterfaceError, OperationalError, PendingRollbackError
+from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError, PendingRollbackError
 from sqlalchemy.orm import Session
 
+from srup_host.console import Failure
 from srup_host.fleet import Fleet
 from srup_host.server.errors import Unavailable
 
-HEAD = "0007"  # the newest of migrations/versions
+HEAD = "0008"  # the newest of migrations/versions
 _BEFORE_MIGRATIONS = "0001"  # what a database without a version number has
 _LOCK = 0x53525550  # "SRUP": nobody else's number in this database
 _WAIT_MS = 10_000  # for another process's transaction
+# It can't be used; the last one where that was within a savepoint.
+GONE = (OperationalError, InterfaceError, PendingRollbackError)
 
 
 def url(fleet: Fleet) -> str:
@@ -32,13 +35,16 @@ def url(fleet: Fleet) -> str:
 
 
 def connect(where: str) -> Engine:
-    """The database at this URL, at the newest version of its schema."""
+    """The database at this URL, at the newest version of its schema. Raises Failure for what is none of ours."""
     engine = create_engine(where, pool_pre_ping=not where.startswith("sqlite"))
     (_as_sqlite if engine.dialect.name == "sqlite" else _as_postgresql)(engine)
     _turns[engine] = Lock()
-    with translated(), engine.begin() as connection:
-        if _version(connection) != HEAD:
-            _upgrade(connection)
+    try:
+        with translated(), engine.begin() as connection:
+            if _version(connection) != HEAD:
+                _upgrade(connection)
+    except DatabaseError as error:  # not one that is gone for now
+        raise Failure(f"{where} is damaged: {error.orig}", "srup restore, from a copy of the fleet") from None
     return engine
 
 
@@ -67,11 +73,7 @@ def translated() -> Iterator[None]:
     """A database that can't be reached, as Unavailable: who does without it for a while goes on when it is back."""
     try:
         yield
-    except (
-        OperationalError,
-        InterfaceError,
-        PendingRollbackError,
-    ) as error:  # the last one where it went within a savepoint
+    except GONE as error:
         raise Unavailable(f"the database can't be used: {str(error).splitlines()[0]}") from None
 
 
@@ -130,10 +132,14 @@ def _upgrade(connection: Connection) -> None:
     """All in the caller's transaction: another process sees the old schema or the new one."""
     from alembic import command  # they take a while to import, and are rarely needed
     from alembic.config import Config
+    from alembic.script import ScriptDirectory
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["connection"] = connection
-    if not inspect(connection).has_table("alembic_version") and _version(connection):
+    version = _version(connection)
+    if version and version not in {one.revision for one in ScriptDirectory.from_config(config).walk_revisions()}:
+        raise Failure(f"this fleet was served by a newer srup (schema {version}, here {HEAD})", "update srup")
+    if not inspect(connection).has_table("alembic_version") and version:
         command.stamp(config, _BEFORE_MIGRATIONS)
     command.upgrade(config, "head")

@@ -1,5 +1,7 @@
 """`srup backup`, `srup restore` and `srup device replace`."""
 
+import contextlib
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -7,7 +9,7 @@ import typer
 
 from srup_host import console, credentials, files
 from srup_host.fleet import Fleet, FleetOption
-from srup_host.server import disaster, registry
+from srup_host.server import accounts, disaster, registry
 from srup_host.server.c2 import C2
 
 device_app = typer.Typer(no_args_is_help=True, help="A device of the fleet.")
@@ -26,12 +28,26 @@ def restore(
     source: Annotated[Path, typer.Argument(metavar="FILE", help="What srup backup has written.")],
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A directory that is not there yet.")],
 ) -> None:
-    """Make a fleet's directory from a backup. Nothing is sent again; devices with something open are asked what became of it."""
-    disaster.unpack(files.read(source), directory)
-    c2 = C2(Fleet.open(directory))
-    asked = disaster.go_on(c2)
-    c2.close()
+    """Make a fleet's directory from a backup. Nothing is sent again; devices with something open are asked what became of it.
+
+    Roll-outs are paused, and sessions, invitations and vouchers end: what was done since the backup is not known.
+    """
+    with (
+        disaster.unpacked(files.read(source), directory) as (where, made),
+        contextlib.closing(C2(Fleet.open(where))) as c2,
+    ):
+        asked = disaster.go_on(c2, made)
+        with c2.read() as session:
+            good = len(accounts.good_tokens(session, c2.now()))
+    since = time.strftime("%Y-%m-%d %H:%M", time.localtime(made / 1000))
     console.say(f"{directory}: no token before now; {asked} devices are asked what became of what was open")
+    console.say("Roll-outs that went on are paused: look at each, then resume it. Everybody has to log in again.")
+    console.warn(f"accounts closed since {since} are open again: look at the page Accounts")
+    if good:
+        console.warn(
+            f"API tokens revoked since {since} are good again, {good} are in all: check "
+            f"srup account tokens --fleet {directory}, and revoke them"
+        )
     console.say(f"srup serve --fleet {directory} goes on; make sure that the old server does not")
 
 

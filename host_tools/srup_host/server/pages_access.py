@@ -41,7 +41,7 @@ def _enter(c2: C2, account_id: int) -> Response:
 
 def log_out(c2: Here, request: Request) -> Response:
     with c2.write() as session:
-        accounts.log_out(session, request.cookies.get(COOKIE, ""))
+        accounts.log_out(session, request.cookies.get(COOKIE, ""), c2.now())
     answer = RedirectResponse("/log-in", 303)
     answer.delete_cookie(COOKIE, secure=True, httponly=True, samesite="lax", path="/")
     return answer

@@ -102,6 +102,7 @@ def _joins(c2: C2) -> Joins:
 def let_in(c2: Here, device: str, name: Field = "") -> Response:
     """Whoever does it has compared the six words."""
     member, person = [], audit.actor()
+    _joins(c2).compared(device, person)
 
     def accept() -> Sent:
         came, sent = _joins(c2).accept(device, name, person)
@@ -113,7 +114,5 @@ def let_in(c2: Here, device: str, name: Field = "") -> Response:
 
 
 def refuse(c2: Here, device: str) -> Response:
-    gone = _joins(c2).refuse(device)
-    with c2.write() as session:
-        audit.append(session, c2.now(), "join refused", gone.uuid)
+    _joins(c2).refuse(device)
     return RedirectResponse("/joins", 303)
