@@ -8,9 +8,13 @@ An application is a module `app` with any of
 """
 
 import gc
+import os
 import sys
+import time
 
 from srup_boot import hw, start
+
+PAUSE_S = 60  # before recovery tries again
 
 # Collect before memory is full: what lasts stays together, and TLS finds its 17 KB in one piece.
 gc.threshold(gc.mem_free() >> 4)
@@ -51,8 +55,14 @@ def alone(agent):
 
 
 def made(choice):
-    """The agent, of the slot if that has one. One that can't even be made ends this start: the boot part counts it."""
+    """The agent, of the slot if that has one. One that can't even be made ends this start: the boot part counts it.
+
+    In recovery there is nothing else to start, and nobody may come by for years: a radio or a flash that fails now may work in a
+    minute. But who has a board in his hands that was never provisioned is to see what is wrong."""
+    goes_on = not recovery or provisioned()
     try:
+        if recovery and goes_on and not choice.trial:
+            hw.watch()  # of a trial, and of a slot, the boot part has seen to it
         from srup.agent import Agent
         from srup.transport import Transport
 
@@ -60,21 +70,32 @@ def made(choice):
         agent.start()
         return agent
     except Exception as error:  # whatever a broken agent may raise
-        if recovery:
+        if not goes_on:
             raise
         sys.print_exception(error)
+        if recovery:
+            time.sleep(PAUSE_S)
         hw.reset()
 
 
+def provisioned():
+    try:
+        os.stat("/srup-data/config.json")
+        return True
+    except OSError:
+        return False
+
+
 recovery = start.chosen.slot == start.NONE
-agent = made(start.chosen)
-del start  # and boot.py's
 try:
-    program(agent)(agent)
-    alone(agent)
+    agent = made(start.chosen)
+    del start  # and boot.py's
+    try:
+        program(agent)(agent)
+        alone(agent)
+    except Exception as error:  # noqa: BLE001 - whatever an application may raise
+        agent.crashed(error)
+        alone(agent)  # on the network, until it starts again
 except KeyboardInterrupt:  # somebody is at the prompt, and is not to be reset there
     hw.arm(0)
     raise
-except Exception as error:  # noqa: BLE001 - whatever an application may raise
-    agent.crashed(error)
-    alone(agent)  # on the network, until it starts again

@@ -167,8 +167,8 @@ class Agent:
             await port.sleep_ms(0 if self._road and self._road.working() else self.config.poll_ms)
 
     def poll(self):
-        """One bounded piece of work. Raises nothing: where flash or heap fail, what is not on record is not acknowledged, and
-        comes again on the next connection."""
+        """One bounded piece of work. Raises nothing: where flash or heap fail, or we do, what is not on record is not acknowledged,
+        and comes again on the next connection; where that does not help, all starts anew."""
         port.feed()
         outer, self._at_work = self._at_work, True
         try:
@@ -178,7 +178,7 @@ class Agent:
                     piece[0](*piece[1:])  # here: a chip's stack has room for some 25 calls in one another
                     if self._ordered:
                         break  # this start is over
-        except (StorageError,) + NO_ROOM as error:
+        except Exception as error:  # noqa: BLE001 - the application is to go on, and whoever would mend us to reach us
             self._log("%s: %s" % (type(error).__name__, error))
             self._transport.drop(error)
             if not isinstance(error, StorageError):
@@ -192,7 +192,7 @@ class Agent:
         self._session.count()
         if not within:
             self._leave_idle_road()
-        if self._ways:
+        if self._ways and not within:
             self._turn()
         if self._sleeps():
             return None
@@ -220,7 +220,8 @@ class Agent:
             from srup.rest import Rest
 
             self._rest = Rest(self._session, self._transport, self._start_network, self._log)
-        asleep = self._rest.sleeps(self._road.idle() if self._road else not self._late.begun())
+        road = self._road
+        asleep = self._rest.sleeps(road.idle() or road.cut_off() if road else not self._late.begun())
         self._was_up = self._was_up and not asleep
         if not self._session.interval:
             self._rest.rise()
@@ -236,8 +237,11 @@ class Agent:
         return Ways(self.config, self._session, self._by_mqtt, self._sign_poll, self._clock.other_date)
 
     def _turn(self):
-        """Go on by the other transport where it is time to; not while something is under way by this one."""
-        if self._taken_up and self._road and not self._road.idle():
+        """Go on by the other transport where it is time to; not during a download, nor while something is under way by this one:
+        but one that is down, or on which nobody is heard, is not waited for."""
+        road = self._road
+        at_work = self._transport.up and road and not (road.idle() or self._ways.unheard())
+        if self._taken_up and road and (at_work or road.fetching()):
             return
         transport = self._ways.turn(self._transport)
         if transport is not self._transport:

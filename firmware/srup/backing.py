@@ -62,16 +62,22 @@ class Backing:
     def activate(self, token, trial_s, boots):
         """The other slot runs on trial from the next boot on: `boots` times at most, `trial_s` seconds each time.
 
-        token: 16 bytes, of the transaction; the same one again is a retry. Raises Refused(ACTIVATE_FAIL) if nothing whole is
-        in that slot; StorageError.
+        token: 16 bytes, of the transaction; the same one again is a retry. Raises Refused(ACTIVATE_FAIL) as `_whole` does;
+        StorageError.
         """
-        slot = self.other()
-        manifest = self.manifest(slot)
+        state = self.record()
+        state.begin(self.other(), boots, trial_s, self._whole(state)["counter"], token)
+        self._save(state)
+
+    def _whole(self, state):
+        """The manifest of the other slot. Raises Refused(ACTIVATE_FAIL) if nothing whole is there, or what its security counter
+        forbids: that was checked when it was staged, and may have been staged by another agent."""
+        manifest = self.manifest(self.other())
         if manifest is None:
             raise Refused(ACTIVATE_FAIL, "the other slot is empty")
-        state = self.record()
-        state.begin(slot, boots, trial_s, manifest["counter"], token)
-        self._save(state)
+        if manifest["counter"] < state.counter:
+            raise Refused(ACTIVATE_FAIL, "security counter %d" % manifest["counter"])
+        return manifest
 
     def activate_settings(self, token, trial_s, boots):
         """The same for the settings that `srup.settings.store` has left, under the slot that is active then."""

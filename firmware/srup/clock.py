@@ -33,11 +33,14 @@ class Clock:
         """The best guess: the clock where it is set, else the floor."""
         return port.now_ms() if port.clock_is_set() else self.floor()
 
-    def check(self, token):
-        """Raise Refused(TOKEN_EXPIRED or TOKEN_AHEAD) for a token too old or too new to be obeyed."""
+    def check(self, token, repairs=False):
+        """Raise Refused(TOKEN_EXPIRED or TOKEN_AHEAD) for a token too old or too new to be obeyed.
+
+        repairs: it is a DATA `clock`, by which alone a board is reached again that was off for more than 400 days.
+        """
         then = tokens.milliseconds(token)
         if not port.clock_is_set():
-            if then > self.floor() + limits.AHEAD_UNSET:
+            if then > self.floor() + limits.AHEAD_UNSET and not repairs:
                 raise Refused(status.TOKEN_AHEAD, "more than 400 days ahead of all that is known", token)
         elif then < port.now_ms() - limits.FRESH:
             self.refuse(status.TOKEN_EXPIRED, "older than the freshness window", token)
@@ -52,15 +55,16 @@ class Clock:
     def raised(self, token):
         """The store's change that raises the floor to this token's time, by at most 30 days; {} if it does not."""
         floor = self.floor()
-        then = min(tokens.milliseconds(token), floor + limits.FLOOR_STEP)
+        then = min(tokens.milliseconds(token), floor + limits.FLOOR_STEP, port.LATEST)
         return {FLOOR: then.to_bytes(6, "big")} if then > floor else {}
 
     def learn(self, ms):
         """An NTP server says that it is `ms`. False, and nothing changes, where that is before the floor or, as with tokens,
         more than 400 days after it: else who forges an NTP answer could have a token accepted that locks all later ones out.
+        Nor is it taken where the board has no such date: its clock would be set to another one.
         """
         floor = self.floor()
-        if not floor - limits.AHEAD <= ms <= floor + limits.AHEAD_UNSET:
+        if not floor - limits.AHEAD <= ms <= min(floor + limits.AHEAD_UNSET, port.LATEST):
             return False
         port.set_clock(ms, True)
         self.in_doubt = False

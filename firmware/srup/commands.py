@@ -1,7 +1,7 @@
 """Step 6 of protocol.md, section 2: the values of a command are judged now, and acted on; each is answered once."""
 
 from srup import port, reply, status, update, wire
-from srup.errors import NO_ROOM, Refused
+from srup.errors import Refused, StorageError
 
 # What says of a command that it was not carried out; else it is ACTION_FAIL
 _FAILED = {
@@ -10,6 +10,8 @@ _FAILED = {
     wire.JOIN_COMMAND: status.JOIN_FAIL,
     wire.DEREGISTER_COMMAND: status.DEREGISTER_FAIL,
 }
+
+_AUTHORITY = (b"keys", b"clock", b"settings")  # whose names an authority key signs, and nothing else
 
 _NAME = b"abcdefghijklmnopqrstuvwxyz0123456789.-"
 
@@ -32,7 +34,8 @@ class Commands:
         self._log = log
 
     def obey(self, command):
-        """Act on a Command, and close its record with the answer."""
+        """Act on a Command, and close its record with the answer. Raises StorageError where that is not on record: it is to be
+        taken up again."""
         try:
             if command.type == wire.INITIATE:
                 self._updater.event(update.INITIATE, command)
@@ -46,29 +49,41 @@ class Commands:
                 self._inform(command)
             else:
                 self.fail(command)
-        except NO_ROOM + (port.StuckRandom,) as error:  # taken up again at each boot it would never end
+        except StorageError:
+            raise
+        except Exception as error:  # noqa: BLE001 - no memory, or whatever it is: taken up again at each boot it would never end
             self._log("%s: %s" % (type(error).__name__, error))
             self.fail(command)
 
     def take_up(self):
-        """Frames that a cut left RECEIVED: harmless ones are obeyed now, others answered as failed, once."""
+        """Frames that a cut, or flash, left RECEIVED: harmless ones are obeyed now, others answered as failed, once."""
         self._take_up_initiates()
         for command in self._received():
             if command.type == wire.ID_REQUEST:
                 self.obey(command)
             elif command.type == wire.DATA:
                 self.fail(command)  # first: what ends in a reset in the application's hook is not taken up for ever
-                self.obey(command)
+                if not self._is_overtaken(command):
+                    self.obey(command)
             elif command.type == wire.ACTIVATE:
                 self._fail_activate(command)
             elif command.type != wire.INITIATE:
                 self.fail(command)
 
     def _take_up_initiates(self):
-        """Those that came during a trial, or just before a cut."""
+        """Those that came during a trial, or just before a cut: the newest, which supersedes the others."""
+        newest = None
         for command in self._received():
             if command.type == wire.INITIATE and command.token != self._updater.token:
-                self.obey(command)
+                newest = command
+        if newest:
+            self.obey(newest)
+
+    def _is_overtaken(self, command):
+        """Has its authority key been obeyed since? Then it may have taken back what this one says."""
+        if command.element("name") not in _AUTHORITY:
+            return False
+        return self._store.get(b"T" + command.key_id + command.target) != command.token  # see srup.replay
 
     def _fail_activate(self, command):
         ours = command.token == self._updater.token
@@ -88,7 +103,16 @@ class Commands:
         else:
             known = name.startswith(b"app.") and all(sign in _NAME for sign in name)
             taken = known and self._hooks.call("data", name.decode(), value)
-            self.close(command, status.DATA_SUCCESS if taken else status.DATA_UNKNOWN)
+            self.close(command, status.DATA_SUCCESS if taken else status.DATA_UNKNOWN, self._older(command, name))
+
+    def _older(self, command, name):
+        """The changes that close what is open of the same name from before, whose hook has polled: after a cut it is not obeyed
+        any more."""
+        changes = {}
+        for other in self._received():
+            if other.type == wire.DATA and other.element("name") == name and other.token < command.token:
+                changes.update(closing(other, status.DATA_UNKNOWN))
+        return changes
 
     def _confirm(self, command, token):
         changes = closing(command, status.DATA_SUCCESS)

@@ -32,13 +32,12 @@ class DataSlots(FileSlots):
     def hand_over(self, token):
         """The other slot's files become the application's, if it takes them.
 
-        Raises Refused(ACTIVATE_FAIL) if it does not, or nothing whole is there; StorageError.
+        Raises Refused(ACTIVATE_FAIL) if it does not, or as `activate`; StorageError.
         """
-        slot = self.other()
-        manifest = self.manifest(slot)
-        if manifest is None or not self._take(slot_path(self.root, slot), manifest):
+        slot, state = self.other(), self.record()
+        manifest = self._whole(state)
+        if not self._take(slot_path(self.root, slot), manifest):
             raise Refused(ACTIVATE_FAIL, "the application does not take it")
-        state = self.record()
         state.begin(slot, 0, 0, manifest["counter"], token)
         state.confirm()
         self._save(state)

@@ -8,9 +8,11 @@ protocol.md name for it.
 
 from srup import http, limits, port, status
 from srup.errors import HttpError, NetworkError, TlsError, UpdateFailed
+from srup.limits import const
 from srup.link import Link
 
 _PREFIX = "https://"
+_ROUND = const(1000)  # milliseconds
 
 
 def split_url(url, allowed):
@@ -62,6 +64,7 @@ class Download:
         self._skip = 0  # bytes of the body that are in flash already
         self._answered = False  # the server has answered over a connection that we trust
         self._restarts = 0  # how often the server has had it begin again
+        self._patience = limits.PATIENCE  # milliseconds that the network may still take; each byte brings some
         self.done = 0  # bytes in flash
         self.total = -1  # bytes of the whole file, once known
 
@@ -72,8 +75,12 @@ class Download:
         redated = False
         while self.done != self.total:
             before = self.done
+            fetching = self._fetch()
             try:
-                yield from self._fetch()
+                since = port.ticks_ms()
+                for pause in fetching:
+                    yield pause
+                    since = self._wait(since)
                 yield from self._into.go_on()
             except TlsError as error:
                 if redated or not self._other_date():
@@ -85,10 +92,23 @@ class Download:
                 if failures >= self._attempts:
                     raise UpdateFailed(self._gave_up(), str(error))
                 self._log("download: %s; again, attempt %d of %d" % (error, failures + 1, self._attempts))
-                yield min(limits.RETRY_PAUSE << failures, limits.RETRY_PAUSE_MOST)
+                pause = min(limits.RETRY_PAUSE << failures, limits.RETRY_PAUSE_MOST)
+                self._patience -= pause
+                yield pause
             except HttpError as error:
                 raise UpdateFailed(status.UPDATE_FAIL_HTTP, str(error))
+            finally:
+                fetching.close()
         yield from self._check()
+
+    def _wait(self, since):
+        """Some time has passed since ticks `since`; the ticks of now. Raises UpdateFailed when that is too much altogether. A second
+        counts at most: an application that calls us once a minute makes no server slow."""
+        now = port.ticks_ms()
+        self._patience -= min(max(port.ticks_diff(now, since), 0), _ROUND)
+        if self._patience < 0:
+            raise UpdateFailed(self._gave_up(), "%d bytes, and too slow" % self.done)
+        return now
 
     def _gave_up(self):
         return status.UPDATE_FAIL_FILE if self._answered else status.UPDATE_FAIL_SERVER
@@ -199,6 +219,7 @@ class Download:
                     count = yield from self._into.append(self._buffer[:count])
                 self._hash.update(self._buffer[:count])
                 self.done += count
+                self._patience += count * limits.PATIENCE_BYTE
                 yield 0
         finally:
             self._into.close()

@@ -39,6 +39,7 @@ FLOOR_STEP = const(30 * 86_400_000)
 ACTIVATE_WITHIN = const(7 * 86_400_000)
 REFUSAL_PAUSE = const(60_000)  # refusals of step 4 are answered at most once in this time
 TRANSACTIONS = const(8)  # latest transactions remembered with their last status
+CLOCK_S = const(0x7FFFFFFF)  # since a port's epoch: beyond, MicroPython 1.25's time.gmtime raises OverflowError
 NTP_PERIOD = const(86_400_000)
 NTP_TIMEOUT = const(5000)
 NTP_RETRY = const(16_000)  # no client may ask more often (RFC 4330, section 10); doubled with each failure
@@ -52,6 +53,10 @@ HTTP_HEADERS = const(32)
 CONNECT_TIMEOUT = const(20_000)
 SYNC = const(16_384)  # bytes after which what was fetched survives a power cut
 READ_TIMEOUT = const(15_000)
+# What a server may take altogether, or one that drips would have a board that makes room for TLS deaf for months: half an hour, and a
+# minute for each 4 KB. The slowest honest link, a modem at 9,600 baud, brings ten times as much.
+PATIENCE = const(1_800_000)
+PATIENCE_BYTE = const(15)
 DOWNLOAD_ATTEMPTS = const(12)  # in a row without a byte of progress
 RETRY_PAUSE = const(500)
 RETRY_PAUSE_MOST = const(30_000)

@@ -10,7 +10,8 @@ What is kept in the store:
     "L" -> how often records of the store were lost (1 byte), the highest tokens perhaps among them
 
 `admit` writes token, frame and RECEIVED in one atomic record before it returns, and so before the transport
-acknowledges: a power cut neither repeats a command nor swallows it.
+acknowledges: a power cut neither repeats a command nor swallows it. Those that are RECEIVED are TRANSACTIONS at most: each keeps
+its whole frame in flash and in memory.
 """
 
 from srup import limits, port, status, tokens, wire
@@ -85,6 +86,10 @@ class Replay:
         """How often records of the store were lost."""
         return (self._store.get(b"L") or b"\0")[0]
 
+    def full(self):
+        """So much is to be done yet that nothing more is to be admitted."""
+        return len([1 for _, value in self._store.items(b"X") if value[0] == RECEIVED]) >= limits.TRANSACTIONS
+
     def admit(self, authenticated):
         """Authenticated -> Command, recorded. Raises Repeated, Refused (with the status to answer) or StorageError."""
         if not isinstance(authenticated, Authenticated):
@@ -107,7 +112,7 @@ class Replay:
         highest = max(self._store.get(entry) or b"", self._keys.floor(authenticated.key_id), joined)
         if token <= highest:
             raise Refused(status.TOKEN_STALE, "not above the highest token", token)
-        self._clock.check(token)
+        self._clock.check(token, authenticated.elements.get("name") == b"clock")
         changes = self._clock.raised(token)
         changes[entry] = token
         return changes
@@ -135,8 +140,9 @@ class Replay:
         head = _head(RECEIVED, authenticated.type, authenticated.key_id, token, authenticated.target)
         changes[entry] = head + authenticated.frame
         changes.update(self._forgotten(token))
+        command = self._command(entry, changes[entry])  # before it is on record: there may be no memory for it
         self._store.put(changes)
-        return self._command(entry, changes[entry])
+        return command
 
     def _forgotten(self, newcomer):
         """Deletions that keep the latest transactions only. Open ones are never dropped; those whose RESPONSE has not been

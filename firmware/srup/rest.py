@@ -1,7 +1,7 @@
 """Low power: between two polls the device sleeps, radio off. Imported while ACTION LOW_POWER holds.
 
 Awake it does what it always does: connects, takes what waits for it, answers. It lies down when nothing is under way and the
-transport says that it has listened, or when there was no connection for a while. A nap is a minute at most, so that tasks of an
+transport says that it has listened, or when there was no connection for a while, and what is left waits for one. A nap is a minute at most, so that tasks of an
 application come to their turn, and the watchdog is fed.
 
 What a transport has to have for this, besides its `poll`: `listened()` and `close()`.
@@ -24,7 +24,7 @@ class Rest:
         self._awake = port.ticks_ms()
 
     def sleeps(self, idle):
-        """True if this round was slept through. idle: nothing is under way, nothing left to be said."""
+        """True if this round was slept through. idle: nothing is under way, nothing left to be said, or nobody there to hear it."""
         if not self._asleep:
             if not self._may(idle):
                 return False

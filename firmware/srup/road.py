@@ -11,9 +11,11 @@ the other's let go. A command that has been admitted comes first, then what is t
 from srup import keys, late, limits, port, reply, status, tokens, transaction, wire
 from srup.auth import Auth
 from srup.errors import NO_ROOM, NetworkError, Refused, Repeated, SrupError, StorageError, Throttled
+from srup.limits import const
 from srup.replay import Replay, groups
 from srup.store import Store
 
+_AFTER_FAULT = const(2)
 _RESTING = (transaction.IDLE, transaction.STAGED)
 _GOVERNING = (b"keys", b"clock", b"groups")
 _BELONGING = {wire.JOIN_COMMAND: status.JOIN_SUCCESS, wire.DEREGISTER_COMMAND: status.DEREGISTER_SUCCESS}
@@ -58,7 +60,7 @@ class Road:
         self._hands = None
         self._reading = False  # a frame waits for P-256
         self._command = None  # admitted, and not obeyed yet
-        self._left = False  # there may be commands that the last start left open
+        self._left = False  # there may be commands that are on record and open; _AFTER_FAULT: with the next connection
         self._found = self.state() not in _RESTING  # and an update that it has interrupted
         self._obeying = False  # and the application's hook may `poll`
         self._judged = False  # the trial that we are on
@@ -76,6 +78,11 @@ class Road:
         """Nothing is under way, and what is left to be said is in the store."""
         open_yet = self._obeying or self._command or self._left or self._reading or self.reports
         return not open_yet and self.state() in _RESTING and self.session.ending is None
+
+    def cut_off(self):
+        """All that is left takes a connection, and there is none: it can be slept through."""
+        busy = self._transport.up or self._obeying or self._has_to_obey() or self._reading
+        return not busy and self.state() in _RESTING + _UNSETTLED and self.session.ending is None
 
     def fetching(self):
         """True while an update is being fetched."""
@@ -121,7 +128,7 @@ class Road:
     def receive(self, payload):
         """Deal with a frame of the transport (None: there is none), which is acknowledged once it is on record. True once that is
         done; until then it is to be called again. A StorageError passes through before that."""
-        self._reading = payload is not None and not self._has_to_obey()
+        self._reading = payload is not None and not (self._has_to_obey() or self.replay.full())
         if not self._reading or not self._has_p256():
             return False
         self._reading = False
@@ -137,8 +144,10 @@ class Road:
         """The Command, or None for what is none."""
         try:
             command = self.replay.admit(self.auth.authenticate(wire.decode(payload)))
+            self._left = _AFTER_FAULT  # it is on record
             if command.type == wire.ACTION:
                 command.proven = self._proven(command)
+            self._left = False
             self.session.heard = self.session.uptime
             return command
         except Repeated as again:
@@ -180,7 +189,7 @@ class Road:
     def pieces(self, up, down_since):
         """Generator: what there is to do in this round, in bounded pieces, (function, argument ...) each. The caller calls them, and
         not this, to have that much more of a chip's stack for them. up, down_since: as for Updater.watch"""
-        if self._has_to_obey():
+        if self._has_to_obey() and (up or self._left != _AFTER_FAULT):  # flash that fails is not worn in each round
             yield from self._obeyed()
         elif self.fetching() or (self._watches(up) and not self._reading and not self._has_to_say(up)):
             yield (self.hands,)
@@ -252,7 +261,7 @@ class Road:
         if not governs:
             yield (self.hands,)
         hands = None if governs else self._hands
-        if hands and self._left:
+        if hands and self._left and not self._obeying:  # or what a hook has polled from would be taken up, too
             self._left = False
             yield self._do, hands.commands.take_up
         elif self._command and (governs or hands):
@@ -289,8 +298,8 @@ class Road:
         before, self._obeying = self._obeying, True
         try:
             call(*arguments)
-        except NO_ROOM:
-            self._left = True  # it is on record, and taken up again
+        except Exception:
+            self._left = _AFTER_FAULT  # it is on record, and taken up again
             raise
         finally:
             self._obeying = before

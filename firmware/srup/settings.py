@@ -68,7 +68,7 @@ def _merged(old, new):
 
 
 def _bad(why):
-    return Refused(DATA_UNKNOWN, "settings: " + why)
+    return Refused(DATA_UNKNOWN, "settings: %s" % why)  # to MicroPython a number may be a name, too
 
 
 def _is_text(value):

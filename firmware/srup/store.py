@@ -22,7 +22,7 @@ Where that copy is not whole, and the other no better, the table is what can be 
 import os
 from binascii import crc32
 
-from srup.errors import StorageError
+from srup.errors import NO_ROOM, StorageError
 from srup.limits import const
 
 _DELETED = const(0xFFFF)
@@ -55,20 +55,27 @@ class Store:
         return sorted((key, value) for key, value in self._table.items() if key.startswith(prefix))
 
     def put(self, changes):
-        """Set (or, with None, delete) all keys of `changes` in one atomic record. Raises StorageError."""
+        """Set (or, with None, delete) all keys of `changes` in one atomic record. Raises StorageError, MemoryError: the table
+        is then what it was."""
         payload = _payload(changes)
         if len(payload) > _RECORD:
             raise StorageError("a record of %d bytes" % len(payload))
+        table, changed = self._table.copy(), set()  # before it is written: afterwards there may be no memory for it
+        _apply(table, payload, changed)
         try:
             if self._heal or (self._sequence % _LOOSE == 0 and self._changed and not self._to_log()):
                 self._compact()
+            self._changed.update(changed)
             for path in self._paths:
                 _write(_loose(path, self._sequence + 1), "wb", _record(self._sequence + 1, payload))
         except OSError as error:
             self._heal = True
             raise StorageError("state log: %s" % error)
+        except NO_ROOM:
+            self._heal = True
+            raise
         self._sequence += 1
-        _apply(self._table, payload, self._changed)
+        self._table = table
 
     def _to_log(self):
         """The eight files are full. False where the log is long enough, or that would be too long for a record."""

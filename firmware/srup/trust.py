@@ -7,7 +7,7 @@ Both give changes of the store, for one record with the answer: there is no mome
 already is no change, so that an order whose answer was lost can be given again.
 """
 
-from srup import clock, keys
+from srup import clock, keys, port
 from srup.errors import InvalidKey, Refused
 from srup.limits import KEYS_PER_ROLE, PUBLIC_KEY, const
 from srup.status import DATA_UNKNOWN
@@ -89,6 +89,8 @@ def _removal(store, role, identity, signer):
 
 def _clock(store, token, value):
     """The highest token of a command key starts at this frame again, where an accident or an attack has sent it ahead."""
+    if int.from_bytes(value[:_MS], "big") > port.LATEST:
+        raise InvalidKey("later than this board's clock can show")
     changes = {clock.FLOOR: value[:_MS]}
     identity = value[_MS:]
     if len(value) == _MS:

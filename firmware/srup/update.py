@@ -52,7 +52,7 @@ MAKE_PERMANENT = "make permanent"  # boot record: confirmed
 GO_BACK = "go back"  # boot record: reverted
 HAND = "hand over"  # give the data to the application's hook
 RESTART = "restart"  # stop hook, then hard reset
-DEFER = "defer"  # leave the INITIATE RECEIVED: it is taken up when the trial is over
+DEFER = "defer"  # leave the INITIATE RECEIVED, instead of one before it: it is taken up when the trial is over
 ANSWER = "answer"
 
 _FAILED_STATUS = const(-1)  # the status that the event carries

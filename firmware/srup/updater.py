@@ -1,6 +1,7 @@
 """The update under way: carries out what the table in `update` says, with `download` and `slots`, and survives restarts.
 
-In the store: "U" -> see `transaction` · "I" -> digest of the file that lies in `incoming`.
+In the store: "U" -> see `transaction` · "I" -> digest of the file that lies in `incoming` · "R" -> token of the trial for which
+the board was started once more.
 """
 
 from srup import late, limits, port, reply, status, transaction, update, wire
@@ -13,6 +14,7 @@ _STAGED = const(0)  # what was fetched into the other slot
 _PREVIOUS = const(1)  # what is in the other slot from before
 _SETTINGS = const(2)
 _DATA = const(3)  # what was fetched for the application that runs
+_TREE = const(16)  # digits of a tree that are kept of what was staged
 _BEGINS = {update.INITIATE: _STAGED, update.REVERT: _PREVIOUS, update.SETTINGS: _SETTINGS}
 
 
@@ -35,7 +37,7 @@ class Updater:
         self._pause = 0  # milliseconds from `_paused_at` to its next piece
         self._paused_at = port.ticks_ms()
         self._replay = None
-        self.state, self.token, self._signer, self._brings = transaction.load(store)
+        self.state, self.token, self._signer, self._brings, self._tree = transaction.load(store)
 
     def event(self, event, cause=None, changes=None):
         """Step the table and carry its effects out; False where the event means nothing now.
@@ -49,19 +51,22 @@ class Updater:
             return False
         after, effects = found
         changes = dict(changes or {})
+        if event == update.INITIATE:
+            changes.update(self._superseded(cause))
         if update.SUPERSEDE in effects:
             changes.update(self._finished(status.SUPERSEDED))
-        token, signer, brings, brought = self.token, self._signer, self._brings, self._brings
+        brought = self._brings
+        token, signer, brings, tree = self.token, self._signer, self._brings, self._tree
         if event in _BEGINS and update.DEFER not in effects:
-            token, signer, brings = cause.token, cause.key_id, _BEGINS[event]
+            token, signer, brings, tree = cause.token, cause.key_id, _BEGINS[event], b""
         if update.MAKE_PERMANENT in effects:
             self._slots.confirm()  # the record first, and only then the word
         for effect in effects:
             if effect[0] == update.ANSWER:
                 changes.update(self._finished(effect[1]))
-        changes.update(transaction.change(after, token, signer, brings))
+        changes.update(transaction.change(after, token, signer, brings, tree))
         self._store.put(changes)
-        self.state, self.token, self._signer, self._brings = after, token, signer, brings
+        self.state, self.token, self._signer, self._brings, self._tree = after, token, signer, brings, tree
         try:
             for effect in effects:
                 if effect != update.DISCARD:
@@ -82,6 +87,15 @@ class Updater:
             changes.update(initiate.done())
         return changes
 
+    def _superseded(self, newest):
+        """The answers to all INITIATEs but the newest; they are let go. So of those that come during a trial one waits."""
+        changes = {}
+        for command in self._replay.received():
+            if command.type == wire.INITIATE and command.record != newest.record:
+                changes.update(command.done())
+                changes.update(reply.answer(command.token, status.SUPERSEDED))
+        return changes
+
     def _initiate(self):
         """The INITIATE of the update under way, or None once it is staged or has failed."""
         for command in self._replay.received():
@@ -97,6 +111,7 @@ class Updater:
             self._stop_work()
             self._slots.drop_incoming()
         elif effect == update.HAND:
+            self._check_staged()
             self._data().hand_over(self.token)
             self.event(update.TRIAL_CONFIRMED)
         elif effect == update.SWITCH:
@@ -109,17 +124,33 @@ class Updater:
     def _where(self, brought):
         return self._data() if brought == _DATA else self._slots
 
+    def _lies_there(self, brings):
+        """How the tree of what is whole in the other slot begins; b"" where nothing is."""
+        slots = self._where(brings)
+        manifest = slots.manifest(slots.other())
+        return manifest["tree"][:_TREE].encode() if manifest else b""
+
+    def _check_staged(self):
+        """Raise Refused where that is another than the transaction has staged."""
+        if self._tree and self._tree != self._lies_there(self._brings):
+            raise Refused(status.ACTIVATE_FAIL, "not what was staged")
+
     def _switch(self):
+        self._check_staged()
         if self._brings == _SETTINGS:
             self._slots.activate_settings(self.token, self._config.trial_s, limits.TRIAL_BOOTS)
         else:
             self._slots.activate(self.token, self._config.trial_s, limits.TRIAL_BOOTS)
 
-    def _go_back(self):
+    def _go_back(self, reason=boot.SELF_TEST):
+        """True once that is in the boot record. If not, the restart goes on to the next of the trial's boots, of which there are
+        few."""
         try:
-            self._slots.revert(boot.SELF_TEST)
+            self._slots.revert(reason)
+            return True
         except StorageError as error:
-            self._log(str(error))  # the restart goes on to the next of the trial's boots, of which there are few
+            self._log(str(error))
+            return False
 
     # fetching
 
@@ -143,16 +174,23 @@ class Updater:
                 self._pause = next(self._work) or 0  # pyright: ignore[reportArgumentType] - there is some: `working`
                 self._paused_at = port.ticks_ms()
                 return
-        except StopIteration:
-            self._end = update.FETCHED, None
+        except StopIteration as end:
+            self._end = self._fetched(end.value)
         except UpdateFailed as failure:
             self._end = self._failed(failure.status, failure.why)
-        except (StorageError, OSError) as error:
-            self._end = self._failed(status.UPDATE_FAIL_STORAGE, "flash: %s" % error)
         except NO_ROOM as error:
             self._end = self._failed(status.UPDATE_FAIL_SPACE, "no memory for it: %s" % error)
+        except Exception as error:  # noqa: BLE001 - of flash; or nobody has foreseen it, and then it is no success either
+            self._end = self._failed(status.UPDATE_FAIL_STORAGE, "%s: %s" % (type(error).__name__, error))
         self.event(*self._end)
         self._stop_work()
+
+    def _fetched(self, staged):
+        """staged: what `_fetching` has returned; None of a generator that was broken off before."""
+        if not staged:
+            return self._failed(status.UPDATE_FAIL_STORAGE, "broken off")
+        self._brings, self._tree = staged
+        return update.FETCHED, None
 
     def _failed(self, value, why):
         self._log("update failed: " + why)
@@ -167,7 +205,8 @@ class Updater:
             pass  # closing the file that it wrote: what matters of it is read back
 
     def _fetching(self):
-        """Generator: download, then unpack into the other slot."""
+        """Generator: download, then unpack into the other slot. Returns (what it brings, how its tree begins): not before all of
+        it is done."""
         late.let_go_of_p256()
         from srup.download import Download  # only now: an update may be a year away
 
@@ -195,23 +234,34 @@ class Updater:
         del download, Download, initiate  # and their modules: the room is for what unpacks
         late.let_go_of("srup.download", "srup.http", "srup.incoming")
         kind = yield from self._slots.stage(self._keys, self._config.board, port.mpy(), self._data)
-        self._brings = _DATA if kind == "data" else _STAGED
+        brings = _DATA if kind == "data" else _STAGED
+        return brings, self._lies_there(brings)
 
     # restarts and trials
 
     def recover(self, replay):
         """What the restart found: RESUMED, UNCARRIED, TRIAL_... of the table."""
         self._replay = replay
-        if self.state == update.TRIAL and not self._on_trial and self._slots.record().outcome != boot.TRIAL:
-            self.event(self._trial_ended())
+        if self.state == update.TRIAL and not self._on_trial:
+            found = self._trial_ended()
+            if found:
+                self.event(found)
         if self.state == update.FETCHING:
             self.event(update.RESUMED)
 
     def _trial_ended(self):
-        """What the boot record says of the trial that we are not on."""
+        """What the boot record says of the trial that we are not on; None where the board is to start again for it.
+
+        It can't be due: then this start would be one of it, if flash had taken that. One more may, and else it is taken back."""
         record = self._where(self._brings).record()
         if record.token != self.token:
             return update.UNCARRIED
+        if record.outcome == boot.TRIAL:
+            if self._store.get(b"R") == self.token:
+                return update.UNCARRIED if self._go_back(boot.COMMANDED) else None
+            self._store.put({b"R": self.token})
+            self._restart()
+            return None
         if record.outcome == boot.CONFIRMED:
             return update.TRIAL_CONFIRMED
         return update.TRIAL_UNPROVEN if record.reason == boot.UNPROVEN else update.TRIAL_REFUTED

@@ -24,12 +24,16 @@ class Ways:
         polls = self._resting() or self._starving(transport)
         if polls == self.polls:
             return transport
-        self.polls = polls
         transport.close()
         other = self._poller() if polls else self._mqtt()
         for topic, callback in transport.topics.items():
             other.subscribe(topic, callback)
+        self.polls = polls  # now that there was memory for it
         return other
+
+    def unheard(self):
+        """The server has not been, for three heartbeats."""
+        return self._session.uptime - self._session.heard > limits.HEARTBEATS * self._config.heartbeat_s
 
     def _poller(self):
         from srup.poller import Poller  # many devices never rest
@@ -41,11 +45,11 @@ class Ways:
         return self._session.interval > 0 and not self._session.is_called()
 
     def _starving(self, transport):
-        heartbeat, session = self._config.heartbeat_s, self._session
+        session = self._session
         if self._asks:
             self._asks = not (self.polls and (transport.listened() or transport.fault))
-        elif session.uptime - session.heard > limits.HEARTBEATS * heartbeat:
+        elif self.unheard():
             self._asks = True
             session.starved += 1
-            session.heard += heartbeat  # the next time is in a heartbeat
+            session.heard += self._config.heartbeat_s  # the next time is in a heartbeat
         return self._asks

@@ -10,7 +10,7 @@ import typer
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from srup import limits
+from srup import limits, port
 from srup import settings as device_settings
 from srup.errors import Refused
 from srup.keys import key_id
@@ -107,8 +107,9 @@ def clock(
     """DATA clock: set the floor of the device's clock, forwards or back."""
     at = floor.replace(tzinfo=datetime.UTC) if floor else datetime.datetime.now(datetime.UTC)
     ms = int(at.timestamp() * 1000)
-    if not 0 < ms < 1 << 48:
-        raise Failure(f"{at} is no time for a clock")
+    if not 0 < ms <= port.LATEST:
+        last = datetime.datetime.fromtimestamp(port.LATEST / 1000, datetime.UTC)
+        raise Failure(f"{at} is no time for a clock", f"a board's ends at {last}")
     task = Task(device, fleet_dir, wait, timeout, set_aside, as_json, authority=authority)
     value = ms.to_bytes(6, "big") + (bytes(key_id(task.fleet.public_key("command"))) if reset else b"")
     task.run(lambda: task.ledger.data(task.device, "clock", value))

@@ -21,6 +21,8 @@ from srup_host.tables import Sent
 
 Step = Callable[[], Sent]
 
+_HINTS = {status.TOKEN_AHEAD: "its clock is behind, or it knows of nothing newer: srup send clock"}
+
 
 class Task:
     """One run of `srup send`: a device, a conversation with it, how it ended."""
@@ -136,6 +138,8 @@ class Task:
         console.say(
             f"{self.device.name}: {self._words(sent, result)}", "bold green" if not result.outcome else "bold red"
         )
+        if result.status in _HINTS:
+            console.note(f"{_HINTS[result.status]} {self.device.name}")
         if sent.type == wire.ID_REQUEST and not result.outcome:
             console.columns(inventory.rows(self.ledger.inventory(self.device) or {}), ("cyan",))
         for name, value in self.ledger.values(self.device, sent.at).items():

@@ -1,13 +1,22 @@
 """A board whose software is gone, or no good, stays within reach: the fallback, recovery, and the way out of it."""
 
+import os
+import signal
+import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import srup_boot
+from srup_host import device_tree
 from srup_host.virtual import making
+from srup_host.virtual.running import VirtualBoard
+from tests.flow.brokers import free_port
+from tests.flow.test_trials import settings
 from tests.flow.world import GOOD, World
+from tests.unit.on_micropython import ROOT
 
 CRASHES = "from srup_boot import hw\nprint('app {version} crashes')\nhw.reset()\n"
 HANGS = "print('app {version} hangs')\nwhile True: pass\n"
@@ -23,6 +32,8 @@ def setup(agent):
     agent.on_data(lambda name, value: open("/boom", "w").close() or True)
 """
 STARTS = 5
+FIRMWARE = ROOT / "firmware"
+WORN = '"mended" not in os.listdir("/")'
 
 
 @pytest.fixture
@@ -154,6 +165,86 @@ def test_a_network_that_fails_during_the_trial_costs_no_update(tmp_path: Path) -
         world.expect(token, "TRIAL_RETRY", 60)
         confirmed(world, token)
         assert world.inventory()["version"] == "2.0"
+
+
+def refuse_the_first_write(world: World) -> None:
+    """The board's flash is worn out: the store is damaged, and what is to be written of that is not taken."""
+    folder = world.folder / "worn-out"
+    _planted(
+        folder / "lib" / "srup" / "store.py",
+        FIRMWARE / "srup" / "store.py",
+        ("        self.damaged = not copy.is_whole", f"        self.damaged = {WORN}  # "),
+        (
+            "        payload = _payload(changes)\n        if len(payload) > _RECORD:",
+            "        payload = _payload(changes)\n        if " + WORN + " or len(payload) > _RECORD:",
+        ),
+    )
+    _planted(folder / "main.py", FIRMWARE / "main.py", ("PAUSE_S = 60", "PAUSE_S = 1"))
+    making.put(world.board.directory, str(folder))
+
+
+def _planted(target: Path, source: Path, *changes: tuple[str, str]) -> None:
+    text = source.read_text()
+    for old, new in changes:
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(text)
+
+
+def test_recovery_on_a_flash_that_takes_nothing_tries_again_until_it_does(tmp_path: Path) -> None:
+    """It ended at the prompt, without a watchdog: out of reach until somebody came."""
+    with World(tmp_path, source=None) as world:
+        refuse_the_first_write(world)
+        world.board.start()
+        for _ in range(2):
+            world.board.wait_for("StorageError: a record of")
+            world.board.wait_for("--- reset ---")
+        world.board.power_cut()
+        (world.folder / "mended").mkdir()
+        (world.folder / "mended" / "mended").touch()
+        making.put(world.board.directory, str(world.folder / "mended"))
+        world.start()
+        assert world.inventory()["slot"] == "none"
+
+
+def test_settings_that_cut_a_board_in_recovery_off_come_back_by_themselves(tmp_path: Path) -> None:
+    """No watchdog takes the place of the trial's deadline."""
+    with World(tmp_path, source=None, trial_s=2) as world:
+        world.start()
+        token = settings(world, broker={"port": free_port()})
+        for _ in range(3):
+            world.board.wait_for("--- reset by the watchdog ---")
+        world.expect(token, "ACTIVATE_REVERTED")
+
+
+def test_who_interrupts_a_recovery_that_fails_gets_the_prompt_and_keeps_it(tmp_path: Path) -> None:
+    with World(tmp_path, source=None) as world:
+        refuse_the_first_write(world)
+
+        def interrupt(line: str) -> None:
+            if "StorageError: a record of" in line:
+                time.sleep(0.3)  # it pauses now
+                os.kill(world.board._process.pid, signal.SIGINT)
+
+        world.board.start(interrupt)
+        assert world.board.wait_stopped(30) == 1, "and no watchdog bites there"
+        assert "KeyboardInterrupt:" in "".join(world.board.lines()[-3:])
+
+
+def test_a_board_that_was_never_provisioned_says_at_its_prompt_what_is_wrong(tmp_path: Path) -> None:
+    """`srup provision` finds it there."""
+    folder, board = tmp_path / "files", tmp_path / "board"
+    board.mkdir()
+    for name, data in device_tree.device_files().items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    making.make_flash(board)
+    making.put(board, str(folder))
+    making.describe(board, str(uuid.uuid4()))
+    with VirtualBoard(board).start() as new:
+        assert new.wait_stopped(30) == 1
+        assert any("StorageError: config.json" in line for line in new.lines())
 
 
 def test_an_agent_in_the_slot_that_can_not_be_imported_goes_back(world: World) -> None:

@@ -32,6 +32,8 @@ class Time:
         return real_time.time_ns() - self.offset * 1_000_000_000
 
     def gmtime(self, seconds):
+        if seconds >= 1 << 31:
+            raise OverflowError("overflow converting long int to machine word")
         return real_time.gmtime(seconds + self.offset)
 
 
@@ -132,6 +134,8 @@ print("set", port.clock_is_set())
 port.set_clock(1_700_000_000_000, True)
 port.set_clock(1_700_000_000_000)
 print("set", port.clock_is_set())
+port.set_clock(4_000_000_000_000)
+print("latest", port.LATEST)
 print("random", len(port.random(32)))
 
 print("up", port.network_up())

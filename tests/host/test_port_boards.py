@@ -28,6 +28,13 @@ def test_the_clock_is_set_once_the_time_is_known_and_a_floor_is_not_knowledge(li
     assert lines[start + 2 : start + 5] == [lines[start]] * 2 + ["set True"]
 
 
+def test_a_date_that_gmtime_of_the_chip_does_not_take_is_set_to_the_last_that_it_takes(lines):
+    """As a floor of 2040 would have it: it raised, at each start again."""
+    latest = {"latest 2147483647000": (2038, 1, 19, 1), "latest 3094168447000": (2068, 1, 19, 3)}
+    (said,) = latest.keys() & set(lines)
+    assert lines[lines.index(said) - 1] == f"rtc {(*latest[said], 3, 14, 7, 0)}"
+
+
 def test_random_works(lines):
     assert "random 32" in lines
 

@@ -268,6 +268,20 @@ def test_exit_codes_of_initiate(backdrop, kitchen, packed, value, code):
     assert device.types() == ["INITIATE"]  # what is not staged is not activated
 
 
+def test_a_device_that_was_off_for_too_long_and_what_brings_it_back(backdrop, kitchen, packed):
+    play(backdrop, kitchen, INITIATE=[status.TOKEN_AHEAD])
+    assert "srup send clock kitchen" in run("send", "initiate", "kitchen", packed).err
+
+
+def test_a_floor_that_no_board_could_start_with_is_not_sent(backdrop, kitchen):
+    device = play(backdrop, kitchen, DATA=[status.DATA_SUCCESS])
+    for day in ("2038-01-20", "2040-01-01", "1970-01-01"):
+        said = failed("send", "clock", "kitchen", "--floor", day)
+        assert "no time for a clock" in said and "2038-01-19 03:14:07" in said
+    assert not device.frames
+    assert run("send", "clock", "kitchen", "--floor", "2038-01-19").code == 0
+
+
 @pytest.mark.parametrize(
     ("value", "code"), [(REVERTED, 5), (status.TRIAL_RETRY, 5), (status.ACTIVATE_FAIL, 4), (status.TOKEN_EXPIRED, 3)]
 )
@@ -382,3 +396,16 @@ def test_frames_are_the_command_keys(backdrop, kitchen):
     device = play(backdrop, kitchen, ACTION=[status.ACTION_SUCCESS])
     srup("send", "action", "kitchen", "reboot")
     signing.verify_frame(backdrop.fleet.public_key("command"), device.frames[0])
+
+
+def test_a_group_is_made_though_there_is_no_broker_to_tell_its_members(tmp_path, monkeypatch):
+    """And the error says so: the same line again would be told that there is such a group."""
+    fleet = init.create(tmp_path / "fleet", "home", broker_port=1)
+    monkeypatch.setenv("SRUP_FLEET", str(fleet.directory))
+    FakeDevice(fleet)
+    line = failed("group", "create", "indoors", "kitchen")
+    assert "the group indoors is made, but the devices were not told: no MQTT broker for us" in line
+    assert line.endswith("srup group sync tells them")
+    assert srup("group", "list", "--json").json["behind"] == ["kitchen"]
+    assert "the group outdoors is changed" in failed("group", "add", "outdoors", "kitchen")
+    assert failed("group", "sync").endswith("start one: srup serve")

@@ -211,11 +211,11 @@ CONTROLS = (
         (
             (
                 "srup/replay.py",
-                "        self._store.put(changes)\n        return self._command",
+                "        self._store.put(changes)\n        return command",
                 (
                     "        self.late = changes\n"
                     "        self._store._table.update({key: value for key, value in changes.items() if value})\n"
-                    "        return self._command"
+                    "        return command"
                 ),
             ),
             (

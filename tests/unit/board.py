@@ -3,7 +3,7 @@
 import json
 
 from srup import agent, keys, p256, port, second, tokens, trust, wire
-from srup.errors import NetworkError
+from srup.errors import NO_ROOM, NetworkError, StorageError
 from srup.store import Store
 from srup_boot import record, start
 from tests.unit.check import raises
@@ -24,6 +24,10 @@ NAMES = (
     "reset_cause",
     "random",
 )
+
+
+# What `poll` may take care of here. On a board it is any exception; but one of another kind is a fault of ours, for a test to see.
+EXPECTED = (StorageError,) + NO_ROOM
 
 
 class Reset(BaseException):
@@ -79,7 +83,9 @@ class Air:
 class Board:
     """`with Board() as board:` an agent over a folder in flash; `restart` forgets all that is not there.
 
-    settings: in config.json. slept: milliseconds of each nap; network: what became of it; blinks: does the beacon's light."""
+    caught: by `poll` · settings: in config.json. slept: milliseconds of each nap; network: what became of it; blinks: does the beacon's light."""
+
+    caught = EXPECTED
 
     def __init__(self, trial=False, **settings):
         self.root = folder()
@@ -107,10 +113,12 @@ class Board:
         port.clock_is_set, port.network_start = (lambda: False), self._start_network
         port.network_stop, port.light_sleep = (lambda: self.network.append("stop")), self.slept.append
         port.beacon, port.reset_cause = self._blink, lambda: self.cause
+        setattr(agent, "Exception", self.caught)  # noqa: B010 - it shadows the built-in one
         self.restart()
         return self
 
     def __exit__(self, *_):
+        delattr(agent, "Exception")
         for name, real in self._real:
             setattr(port, name, real)
 

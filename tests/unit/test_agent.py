@@ -3,10 +3,10 @@
 from os import mkdir, rmdir
 
 from srup import keys, limits, reply, status, update, wire
-from srup.errors import NetworkError, NoMemory
+from srup.errors import InvalidKey, NetworkError, NoMemory
 from srup.store import Store
 from srup_boot import record
-from tests.unit.board import COMMAND, UUID, Board, Reset, action, answer, data
+from tests.unit.board import AUTHORITY, COMMAND, UUID, Board, Reset, action, answer, data
 from tests.unit.check import raises
 from tests.unit.on_board_ticks import Ticks
 from tests.unit.scratch import exists, tree, write
@@ -215,6 +215,54 @@ def test_a_download_that_takes_the_memory_of_the_connection_is_not_ended_for_tha
             board.air.fault = NoMemory("no memory for a connection")
             board.agent.poll()
         assert board.resets == 0
+
+
+class Real(Board):
+    """Where `poll` catches what it catches on a board."""
+
+    caught = Exception
+
+
+def test_settings_with_a_number_for_a_name_are_refused_and_the_application_goes_on():
+    """Signed by the authority, and MicroPython's json takes it: it threw a TypeError out of `poll`, and again after a restart."""
+    with Real() as board:
+        frame = AUTHORITY.frame(wire.DATA, target=DEVICE, token=token(NOON, 1), name=b"settings", value=b"{1:2}")
+        assert board.receive(frame) == [(token(NOON, 1), status.DATA_UNKNOWN)]
+        board.restart()
+        assert board.receive() == [] and not board.road.replay.received()
+
+
+def test_no_fault_of_ours_comes_out_of_poll_and_one_that_lasts_ends_in_a_restart():
+    faults = (TypeError("a fault"), InvalidKey("device.key"), OSError(5), KeyError("x"))
+    for fault in faults:
+        with Real() as board:
+
+            def fails(up, fault=fault):
+                raise fault
+
+            works, board.road._deliver = board.road._deliver, fails
+            board.agent.poll()
+            assert not board.air.up and board.air.fault is fault
+            board.road._deliver = works
+            board.air.up = True
+            assert board.receive(data(1)) == [(token(NOON, 1), status.DATA_UNKNOWN)]
+            board.road._deliver = fails
+            for _ in range(limits.STARVED - 1):
+                board.air.up = True
+                board.agent.poll()
+            board.air.up = True
+            raises(Reset, board.agent.poll)
+
+
+def test_who_wants_out_of_poll_gets_out():
+    for wish in (KeyboardInterrupt, SystemExit):
+        with Real() as board:
+
+            def interrupted(up, wish=wish):
+                raise wish()
+
+            board.road._deliver = interrupted
+            raises(wish, board.agent.poll)
 
 
 def too_deep():

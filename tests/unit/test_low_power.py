@@ -1,7 +1,8 @@
 """Low power: asleep between two looks at what has come, and never with something left to do."""
 
-from srup import limits, port, status
-from tests.unit.board import Board, action, answer, data, identify
+from srup import keys, limits, port, status, transaction, wire
+from srup.store import Store
+from tests.unit.board import COMMAND, Board, action, answer, data, identify
 from tests.unit.on_board_ticks import Ticks
 from tests.unit.server import NOON, token
 
@@ -103,3 +104,66 @@ def test_nothing_that_is_under_way_is_slept_through():
         board.agent._session.called = None
         sleep_through(board)
         assert not board.slept
+
+
+def unsaid(board):
+    """In low power, and nobody takes the answer to the last command."""
+    low_power(board, 30)
+    board.agent._session.called = port.ticks_ms()
+    board.air.publish = lambda *arguments, **options: 0
+    board.receive(data(2))
+    board.agent._session.called = None
+    board.ticks.pass_ms(limits.AWAKE)
+    board.slept.clear()
+
+
+def resting(board, state):
+    """In low power, at a start that finds an update in this state, or none."""
+    low_power(board, 30)
+    if state:
+        named = bytes((state,)) + token() + keys.key_id(COMMAND.public) + b"\0"
+        Store(board.root + "/state.log").put({b"U": named})
+    board.restart()
+
+
+def test_what_waits_for_a_connection_that_is_gone_is_slept_through_and_said_later():
+    """The radio stayed on until the network came back."""
+    with Clocked() as board:
+        unsaid(board)
+        port.network_start = lambda wifi, ppp: None
+        board.air.up = False
+        sleep_through(board, 1)
+        assert board.slept == [30_000]
+        sleep_through(board, 40)
+        assert len(board.slept) == 1, "it has woken, and waits for a connection as long as ever"
+        del board.air.publish
+        board.air.up = True
+        assert board.receive() == [(token(NOON, 2), status.DATA_UNKNOWN)]
+        assert len(board.slept) > 1, "and now there is nothing left to be said"
+
+
+def test_an_inventory_that_nobody_has_heard_and_an_update_in_doubt_are_slept_through():
+    for state in (transaction.DOUBT, transaction.WAITING, None):
+        with Clocked() as board:
+            resting(board, state)
+            if not state:
+                board.road.reports.append((wire.DATA, {}, {}))
+            port.network_start = lambda wifi, ppp: None
+            board.air.up = False
+            sleep_through(board)
+            board.slept.clear()
+            board.ticks.pass_ms(limits.AWAKE)
+            sleep_through(board, 2)
+            assert board.slept, state
+
+
+def test_a_download_a_trial_and_a_restart_are_not_slept_through_for_want_of_a_connection():
+    for state in (transaction.FETCHING, transaction.TRIAL, None):
+        with Clocked() as board:
+            resting(board, state)
+            board.road._found = False  # the hands have it
+            board.road.reports.append((wire.DATA, {}, {}))
+            board.air.up = False
+            assert board.road.cut_off() is (state is None)
+            board.agent._session.end("action")
+            assert not board.road.cut_off()

@@ -2,12 +2,12 @@
 
 import sys
 
-from srup import keys, late, limits, port, status, transaction, update, wire
+from srup import auth, keys, late, limits, port, status, transaction, update, wire
 from srup.errors import StorageError
-from tests.unit.board import COMMAND, Board, Reset, action, data, identify
+from tests.unit.board import AUTHORITY, COMMAND, Board, Reset, action, data, identify, told
 from tests.unit.check import raises
 from tests.unit.on_board_ticks import Ticks
-from tests.unit.server import DEVICE, NOON, token
+from tests.unit.server import DEVICE, NOON, Key, token
 
 # Flash, heap and randomness that fail
 
@@ -101,6 +101,239 @@ def test_a_stuck_random_source_silences_no_board():
         port.random = stuck
         assert board.receive(data(1)) == [(token(NOON, 1), status.DATA_UNKNOWN)]
         assert identify(board, 2)["slot"] == "a"
+
+
+# What is on record and could not be obeyed
+
+SECOND = Key("command two")
+ADD, REMOVE = b"\1\1", b"\2\1"
+
+
+def key(nth, operation):
+    """DATA `keys`, of a second command key."""
+    value = operation + SECOND.public
+    return AUTHORITY.frame(wire.DATA, target=DEVICE, token=token(NOON, nth), name=b"keys", value=value)
+
+
+def trusted(board):
+    return SECOND.public in [public for _, public in board.road.keys.of(keys.COMMAND)]
+
+
+def failing(call, nth, error):
+    """In place of `call`: its nth call from now on raises this error."""
+    calls = []
+
+    def instead(*arguments):
+        calls.append(1)
+        if len(calls) == nth:
+            raise error
+        return call(*arguments)
+
+    return instead
+
+
+def left_open(board, frame):
+    """On record, and whoever was to obey it has forgotten it."""
+    board.receive()  # what the last start left is taken up before
+    board.road.replay.admit(board.road.auth.authenticate(wire.decode(frame)))
+
+
+def open_ones(board):
+    return [value[10:26] for _, value in board.road.store.items(b"X") if value[0] == 1]
+
+
+def staged():
+    yield 0
+    return 0, b""
+
+
+def test_a_key_whose_addition_flash_failed_does_not_come_back_once_it_is_removed():
+    with Board() as board:
+        store = board.road.store
+        store.put = failing(store.put, 2, StorageError("full"))  # the first has it on record
+        assert board.receive(key(1, ADD)) == [] and board.air.acknowledgements == 1 and not board.air.up
+        board.air.up = True
+        assert board.receive() == [(token(NOON, 1), status.DATA_SUCCESS)] and trusted(board)
+        assert board.receive(key(2, ADD), key(3, REMOVE))[-1] == (token(NOON, 3), status.DATA_SUCCESS)
+        board.restart()
+        assert board.receive() == [] and not trusted(board)
+
+
+def test_what_is_on_record_is_obeyed_before_what_comes_after_it():
+    with Board() as board:
+        heard = []
+        board.agent.on_data(lambda name, value: heard.append(value) or True)
+        store = board.road.store
+        store.put = failing(store.put, 2, StorageError("full"))
+        board.receive(data(1, value=b"first"), data(2, value=b"second"))
+        assert heard == [b"first"]  # its hook; then it could not be answered
+        board.air.up = True
+        answers = board.receive()
+        assert sorted(answers) == [(token(NOON, nth), status.DATA_SUCCESS) for nth in (1, 2)]
+        assert heard == [b"first", b"first", b"second"]
+
+
+def test_a_key_whose_frame_finds_no_memory_after_its_record_does_not_come_back_either():
+    with Board() as board:
+        board.receive()
+        board.road.replay._command = failing(board.road.replay._command, 1, MemoryError())
+        board.receive(key(1, ADD))
+        board.air.up = True
+        assert board.receive()[0] == (token(NOON, 1), status.DATA_SUCCESS)
+        board.receive(key(2, ADD), key(3, REMOVE))
+        board.restart()
+        assert board.receive() == [] and not trusted(board)
+
+
+def test_an_action_whose_proof_finds_no_memory_has_failed_and_is_told_so():
+    with Board() as board:
+        done = []
+        board.agent.on_action(lambda number, parameters: done.append(number) or True)
+        board.road._proven = failing(board.road._proven, 1, MemoryError())
+        board.receive(action(1, 0x80))
+        board.air.up = True
+        assert (token(NOON, 1), status.ACTION_FAIL) in board.receive()
+        assert board.receive(action(2, 0x80)) == [(token(NOON, 2), status.ACTION_SUCCESS)] and done == [0x80]
+
+
+def test_a_key_is_not_added_by_a_frame_that_was_left_open_before_it_was_removed():
+    with Board() as board:
+        left_open(board, key(1, ADD))
+        board.receive(key(2, ADD), key(3, REMOVE))
+        board.restart()
+        assert board.receive() == [(token(NOON, 1), status.DATA_UNKNOWN)] and not trusted(board)
+
+
+def test_an_initiate_that_was_left_open_takes_no_newer_ones_place():
+    with Board() as board:
+        left_open(board, COMMAND.initiate(token(NOON, 1)))
+        board.hands.updater._fetching = staged
+        answers = board.receive(COMMAND.initiate(token(NOON, 2)))
+        assert sorted(answers) == [
+            (token(NOON, 1), status.SUPERSEDED),
+            (token(NOON, 2), status.UPDATE_SUCCESS),
+        ] and not open_ones(board)
+        board.restart()
+        assert board.receive() == [] and transaction.staged(board.road.store)[0] == token(NOON, 2)
+
+
+def test_of_two_initiates_that_were_left_open_the_newer_is_obeyed():
+    with Board() as board:
+        for nth in (1, 2):
+            left_open(board, COMMAND.initiate(token(NOON, nth)))
+        board.restart()
+        board.hands.updater._fetching = staged
+        answers = board.receive()
+        assert sorted(answers) == [(token(NOON, 1), status.SUPERSEDED), (token(NOON, 2), status.UPDATE_SUCCESS)]
+
+
+def test_what_nothing_has_overtaken_is_taken_up_whatever_came_after_it():
+    with Board() as board:
+        left_open(board, COMMAND.initiate(token(NOON, 1)))
+        left_open(board, data(2))
+        board.receive(COMMAND.frame(wire.ID_REQUEST, target=DEVICE, token=token(NOON, 3)), data(4, b"app.y"))
+        board.restart()
+        heard = []
+        board.agent.on_data(lambda name, value: heard.append(name) or True)
+        board.hands.updater._fetching = lambda: (0 for _ in range(9999))
+        assert board.receive() == [(token(NOON, 2), status.DATA_SUCCESS)] and heard == ["app.x"]
+        assert board.receive(data(5)) == [(token(NOON, 5), status.DATA_SUCCESS)]
+        board.restart()
+        board.hands.updater._fetching = lambda: (0 for _ in range(9999))
+        board.receive()
+        assert board.road.fetching() and board.hands.updater.token == token(NOON, 1) and board.hands.updater.at_work()
+
+
+def test_data_whose_hook_was_overtaken_by_the_next_is_not_handed_over_after_it():
+    with Board() as board:
+        heard = []
+
+        def hook(name, value):
+            heard.append(value)
+            if value == b"old":
+                board.air.coming.append(data(2, value=b"new"))
+                for _ in range(40):
+                    board.agent.poll()
+                raise Reset()
+            return True
+
+        board.agent.on_data(hook)
+        board.air.coming.append(data(1, value=b"old"))
+        raises(Reset, board.receive)
+        board.restart()
+        board.agent.on_data(hook)
+        assert board.receive() == [] and heard == [b"old", b"new"] and not open_ones(board)
+
+
+def test_flash_that_fails_is_not_tried_in_each_round():
+    with Board() as board:
+        board.receive()
+        tries = []
+
+        def full(changes):
+            tries.append(1)
+            raise StorageError("full")
+
+        left_open(board, data(1))
+        board.road.store.put = full
+        board.road.take_up()
+        board.receive()
+        assert len(tries) == 1 and not board.air.up
+        board.air.up = True
+        board.receive()
+        assert len(tries) == 2
+
+
+def test_what_obeys_and_raises_what_nobody_has_foreseen_is_told_and_not_taken_up_for_ever():
+    with Board() as board:
+
+        def missing(command):
+            raise ImportError("no module named 'srup.inventory'")
+
+        board.hands.commands._inform = missing
+        board.air.coming.append(COMMAND.frame(wire.ID_REQUEST, target=DEVICE, token=token(NOON, 1)))
+        assert board.receive() == [(token(NOON, 1), status.ACTION_FAIL)]
+        assert not open_ones(board)
+
+
+# A stolen command key
+
+
+def test_initiates_that_come_during_a_trial_fill_neither_heap_nor_flash():
+    with Ticks(), Board(trial=True) as board:
+        board.road.store.put(transaction.change(update.TRIAL, token(), keys.key_id(COMMAND.public), 0))
+        board.restart()
+        assert board.receive() == [(token(), status.ACTIVATE_TRIAL)]
+        board.road.auth.authenticate = lambda it: auth.Authenticated(it, keys.key_id(COMMAND.public), DEVICE)
+        board.road.keys.sign = lambda digest: bytes(64)  # or it would take minutes
+        elements, most = {"target": DEVICE, "url": b"https://localhost:8443/" + b"x" * 480, "digest": bytes(32)}, 0
+        answered = 0
+        for nth in range(1, 201):
+            elements["token"] = token(NOON, nth)
+            board.air.coming.append(wire.seal(wire.preimage(wire.INITIATE, elements), bytes(64)))
+            while board.air.coming:
+                board.agent.poll()
+            most = max(most, len(open_ones(board)))
+            answered += board.answers().count((token(NOON, nth - 1), status.SUPERSEDED))
+            board.sent.clear()
+        assert answered == 199 and most <= 2
+        assert open_ones(board) == [token(NOON, 200)]
+        board.restart()
+        assert identify(board, 201)["trial"] == 1
+        assert board.receive(data(202)) == [(token(NOON, 202), status.DATA_UNKNOWN)]
+
+
+def test_no_more_is_admitted_than_can_be_kept_and_the_rest_comes_again():
+    with Board() as board:
+        board.receive()
+        real, board.road.outbox.holds = board.road.outbox.holds, lambda: True  # so that no inventory goes
+        requests = [COMMAND.frame(wire.ID_REQUEST, target=DEVICE, token=token(NOON, nth)) for nth in range(1, 13)]
+        board.receive(*requests)
+        assert len(open_ones(board)) == limits.TRANSACTIONS == board.air.acknowledgements
+        assert board.air.up and not board.road.session.refused
+        board.road.outbox.holds = real
+        board.receive()
+        assert len(told(board, b"inventory")) == 12 == board.air.acknowledgements and not open_ones(board)
 
 
 # What is in memory only while it is needed

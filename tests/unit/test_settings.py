@@ -95,6 +95,12 @@ def test_what_is_not_of_the_form_is_refused_and_nothing_is_written():
         b'{"ca": []}',
         b'{"wifi": [], "more": 1}',
         b"[" * 650,
+        b"{1: 2}",  # to MicroPython's json these have names
+        b'{"allow": [], null: 2}',
+        b"{true: []}",
+        b"{[1]: 2}",
+        b'{"broker": {1: 2}}',
+        b'{"ca": {0: null}}',
     ):
         refusal = raises(Refused, store, path, NONE, value)
         assert refusal.status == DATA_UNKNOWN, value

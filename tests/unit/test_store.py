@@ -2,6 +2,7 @@
 
 import os
 
+from srup import store as module
 from srup.errors import StorageError
 from srup.store import Store
 from tests.unit.bundles import flipped
@@ -282,3 +283,40 @@ def test_a_flash_that_refuses_is_reported_and_the_table_stays_as_in_flash():
     os.rmdir(copy + ".2")
     store.put({b"b": b"3"})
     assert Store(path).items(b"") == [(b"a", b"1"), (b"b", b"3")]
+
+
+class Fails:
+    """`with Fails(name, nth):` the nth call of this function of the store finds no memory."""
+
+    def __init__(self, name, nth):
+        self._name, self._real, self._left = name, getattr(module, name), nth
+
+    def __enter__(self):
+        setattr(module, self._name, self._call)
+
+    def __exit__(self, *_):
+        setattr(module, self._name, self._real)
+
+    def _call(self, *arguments):
+        self._left -= 1
+        if not self._left:
+            raise MemoryError()
+        return self._real(*arguments)
+
+
+def test_a_change_for_which_there_is_no_memory_is_not_half_made_nor_half_remembered():
+    """Wherever it fails: in memory, or in either copy of the log or of the record's own file."""
+    for name, nth in (("_apply", 1), ("_write", 1), ("_write", 2), ("_write", 3), ("_write", 4)):
+        path, _ = logs()
+        store = Store(path)
+        store.put({b"a": b"old", b"gone": b"old"})
+        for turn in range(7):
+            store.put({b"turn": bytes((turn,))})  # and the next one goes to the log first
+        with Fails(name, nth):
+            raises(MemoryError, store.put, {b"a": b"new", b"gone": None, b"b": b"new"})
+        assert (store.get(b"a"), store.get(b"gone"), store.get(b"b")) == (b"old", b"old", None)
+        for turn in range(20):
+            store.put({b"turn": bytes((turn,))})
+            for again in (store, Store(path)):
+                assert (again.get(b"a"), again.get(b"gone"), again.get(b"b")) == (b"old", b"old", None), (name, nth)
+                assert again.get(b"turn") == bytes((turn,)) and not again.damaged

@@ -1,9 +1,9 @@
 """Two transports: polls while the device rests, MQTT while it does not, and the other one where the server falls silent."""
 
-from srup import limits, poller, port, status, wire
-from tests.unit.board import Air, action, data, identify
+from srup import keys, limits, poller, port, status, transaction, wire
+from tests.unit.board import COMMAND, Air, action, data, identify
 from tests.unit.server import NOON, token
-from tests.unit.test_low_power import CONNECT, SUCCESS, WAKE, Clocked, low_power, sleep_through
+from tests.unit.test_low_power import CONNECT, LOW_POWER, SUCCESS, WAKE, Clocked, low_power, sleep_through
 
 
 class Https(Air):
@@ -122,6 +122,69 @@ def test_a_server_that_is_not_heard_for_three_heartbeats_is_asked_the_other_way_
         board.ticks.pass_ms(3_600_000)
         assert board.polls()
         assert identify(board, 1)["starved"] == 2
+
+
+def asks_the_other_way(board, count=60):
+    """Within so many hours."""
+    for _ in range(count):
+        board.ticks.pass_ms(3_600_000)
+        if board.polls():
+            return True
+    return False
+
+
+def test_a_broker_that_is_gone_with_an_answer_unsaid_is_not_waited_for():
+    with TwoWays(heartbeat_s=36_000) as board:
+        board.air.publish = lambda *arguments, **options: 0
+        board.receive(data(1))
+        board.air.up = False
+        assert not board.road.outbox.empty() and asks_the_other_way(board)
+        assert board.answers() == [(token(NOON, 1), status.DATA_UNKNOWN)], "and the answer goes that way"
+        board.receive()
+        assert board.road.outbox.empty() and not board.polls()
+
+
+def test_a_broker_that_takes_no_answer_and_brings_no_word_is_not_waited_for():
+    with TwoWays(heartbeat_s=36_000) as board:
+        board.air.publish = lambda *arguments, **options: 0
+        board.receive(data(1))
+        assert board.air.up and not asks_the_other_way(board, 29)
+        assert asks_the_other_way(board, 4)
+
+
+def test_an_answer_that_is_on_its_way_is_waited_for():
+    with TwoWays() as board:
+        board.air.publish = lambda *arguments, **options: 0
+        assert board.receive(action(1, LOW_POWER, bytes((0, 0, 0, 90)))) == []
+        assert not board.polls() and not board.polls()
+        board.air.up = False
+        assert board.polls()
+
+
+def test_an_update_that_waits_for_the_network_is_asked_for_the_other_way():
+    with TwoWays(heartbeat_s=36_000) as board:
+        board.road.store.put({b"U": bytes((transaction.WAITING,)) + token() + keys.key_id(COMMAND.public) + b"\0"})
+        board.restart()
+        board.air.up = False
+        assert asks_the_other_way(board)
+
+
+def test_a_second_way_for_which_there_was_no_memory_is_tried_again():
+    """It had said that it polls before it did, and so never tried."""
+    with TwoWays() as board:
+        made, tries = poller.Poller, []
+
+        def starved(*arguments):
+            tries.append(1)
+            if len(tries) == 1:
+                raise MemoryError()
+            return made(*arguments)
+
+        poller.Poller = starved
+        low_power(board, 90)
+        board.air.up = True
+        sleep_through(board)
+        assert board.polls() and len(tries) == 2
 
 
 def test_a_word_from_the_server_starts_the_count_anew():

@@ -6,6 +6,7 @@
     sleep_ms(ms)          an awaitable, to be awaited at once
     now_ms()              the clock, milliseconds since 1970
     set_clock(ms, known=False)       give it a date; known: it is the true time, so that
+    LATEST                the last time, in such milliseconds, that the board's clock can show: 2038, or 2068 on an ESP32
     clock_is_set()        it has been true time since the board started: never on the word of a floor
     random(n)             n random bytes. Raises StuckRandom
     unique_id()           bytes that this board has and no other

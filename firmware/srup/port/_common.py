@@ -7,6 +7,7 @@ import time
 
 import tls
 
+from srup import limits
 from srup.port import _random
 from srup_boot import hw
 
@@ -20,6 +21,7 @@ arm, reset, watch, feed, reset_cause = hw.arm, hw.reset, hw.watch, hw.feed, hw.c
 ticks_ms, ticks_add, ticks_diff = time.ticks_ms, time.ticks_add, time.ticks_diff
 
 _EPOCH = 946_684_800_000 if time.gmtime(0)[0] == 2000 else 0  # ESP32 counts from 2000, RP2040 and unix from 1970
+LATEST = _EPOCH + limits.CLOCK_S * 1000
 _EOF = -0x7280  # MBEDTLS_ERR_SSL_CONN_EOF: the peer hung up in the handshake
 _CLOSED = -0x7880  # MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY: it said goodbye, and we wrote
 _ERRNO = -256  # errors between this and 0 are a socket's errno, negated
@@ -31,8 +33,8 @@ def clock_ms():
 
 
 def set_rtc(rtc, ms):
-    """Set a machine.RTC to `ms` since 1970."""
-    year, month, day, hour, minute, second, weekday = time.gmtime((ms - _EPOCH) // 1000)[:7]
+    """Set a machine.RTC to `ms` since 1970, or LATEST: an agent that raises here would never start again."""
+    year, month, day, hour, minute, second, weekday = time.gmtime((min(ms, LATEST) - _EPOCH) // 1000)[:7]
     rtc.datetime((year, month, day, weekday, hour, minute, second, 0))
 
 

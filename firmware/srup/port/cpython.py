@@ -8,6 +8,7 @@ import time
 import zlib
 from hashlib import sha256
 
+from srup import limits
 from srup.port import _random
 from srup_boot import hw
 
@@ -15,6 +16,7 @@ BOARD = "CPYTHON"
 StuckRandom = _random.StuckRandom
 arm, reset, watch, feed, reset_cause = hw.arm, hw.reset, hw.watch, hw.feed, hw.cause
 
+LATEST = limits.CLOCK_S * 1000  # of the boards whose clock ends first
 _PERIOD = 1 << 30  # ticks wrap round as MicroPython's do
 
 
