@@ -2,7 +2,7 @@
 
 import hashlib
 
-from srup import second
+from srup import limits, second
 from srup_host import values
 
 REBOOT = 0x01
@@ -62,9 +62,12 @@ def parameters(action: int, text: str, device_key: bytes) -> bytes:
         return int(text).to_bytes(4, "big")
     if action == CANCEL:
         try:
-            return bytes.fromhex(text.removeprefix("hex:"))
+            token = bytes.fromhex(text.removeprefix("hex:"))
         except ValueError:
-            raise ValueError("CANCEL takes the token of what is staged, in hex") from None
+            token = b""
+        if len(token) != limits.TOKEN:
+            raise ValueError(f"CANCEL takes the token of what is staged, {limits.TOKEN} bytes in hex")
+        return token
     if text and action < APPLICATION and action != SET_MODE:
         raise ValueError(f"{name(action)} takes no value")
     return values.octets(text)

@@ -118,6 +118,8 @@ def build(
     fleet_dir: FleetOption = None,
 ) -> None:
     """Build a bundle and sign it with the release key. The same input gives the same bytes."""
+    if output and not output.name:
+        raise Failure(f"{console.shortened(str(output))} is no file to write the bundle to", "as in -o kitchen.srup")
     wanted = _recipe(source, name, version, kind, board, micropython, agent, compile, firmware)
     home = fleet.find(fleet_dir)
     number = _counter(home, wanted.name, counter, raise_counter)
@@ -171,9 +173,9 @@ def _recipe(
     given = {"name": name, "version": version, "kind": kind, "boards": list(boards or ())}
     given |= {"micropython": micropython, "agent": agent, "firmware": firmware}
     found = replace(found, **{key: value for key, value in given.items() if value})
-    found = replace(
-        found, name=found.name or source.resolve().stem, compile=found.compile if compile is None else compile
-    )
+    place = source.resolve()
+    own = place.name if place.is_dir() else place.stem  # a directory's name has no ending, whatever dots are in it
+    found = replace(found, name=found.name or own, compile=found.compile if compile is None else compile)
     if not found.version:
         raise Failure("which version is it?", f"give --version, or version in {recipe.FILE}")
     if found.kind not in reader.KINDS:

@@ -1,6 +1,7 @@
 """The command `srup`."""
 
 import io
+import os
 import sys
 
 import typer
@@ -94,10 +95,35 @@ def main(arguments: list[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 is no reason to stop
     try:
-        app(args=arguments, prog_name="srup")
+        _run(arguments)
     except Failure as failure:
         console.report(failure)
         sys.exit(failure.code)
+    except BrokenPipeError:  # whoever read what we say has gone: nothing to tell
+        _let_go_of_stdout()
+        sys.exit(1)
+    except OSError as error:  # a disk is full, most likely, and be it the one that stdout is on
+        _let_go_of_stdout()
+        where = f"{error.filename}: " if error.filename else ""
+        console.report(Failure(f"can't go on: {where}{error.strerror or error or type(error).__name__}"))
+        sys.exit(console.WRONG)
+
+
+def _run(arguments: list[str] | None) -> None:
+    """Raises SystemExit, once all is written that the command has said: at the end of the process nobody would hear that it can't be."""
+    try:
+        app(args=arguments, prog_name="srup")
+    except SystemExit:
+        sys.stdout.flush()
+        raise
+
+
+def _let_go_of_stdout() -> None:
+    """What can't be written is not tried again at the end of the process, which would end it with a traceback."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

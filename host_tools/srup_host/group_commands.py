@@ -41,7 +41,7 @@ def create(
     ledger.close()
     if name in existing:
         raise Failure(f"there is a group {name} already", f"srup group add {name} DEVICE ...")
-    _change(fleet, name, devices, timeout, as_json, joins=True)
+    _change(fleet, name, devices, timeout, as_json, joins=True, done="made")
 
 
 @app.command()
@@ -96,7 +96,9 @@ def sync(timeout: TimeoutOption = _WAIT_S, as_json: JsonOption = False, fleet_di
     _tell(fleet, fleet.devices(), timeout, as_json)
 
 
-def _change(fleet: Fleet, name: str, devices: list[str], timeout: float, as_json: bool, joins: bool) -> None:
+def _change(
+    fleet: Fleet, name: str, devices: list[str], timeout: float, as_json: bool, joins: bool, done: str = "changed"
+) -> None:
     chosen = [fleet.device(one) for one in devices]
     ledger = Ledger(fleet)
     groups = Groups(fleet, ledger)
@@ -104,7 +106,14 @@ def _change(fleet: Fleet, name: str, devices: list[str], timeout: float, as_json
         groups.one(name)
     (groups.add if joins else groups.remove)(name, chosen)
     ledger.close()
-    _tell(fleet, chosen, timeout, as_json)
+    try:
+        _tell(fleet, chosen, timeout, as_json)
+    except Failure as failure:  # what was asked for is on record all the same: the same line again would say so
+        raise Failure(
+            f"the group {name} is {done}, but the devices were not told: {failure}",
+            "srup group sync tells them",
+            failure.code,
+        ) from None
 
 
 def _tell(fleet: Fleet, devices: list[Device], timeout: float, as_json: bool) -> None:

@@ -10,6 +10,7 @@ import typer
 
 from srup_host import console, credentials, files, groups
 from srup_host.acl import Grant, Rules
+from srup_host.console import Failure
 from srup_host.fleet import Fleet, FleetOption
 
 _CONFIGURATION = """\
@@ -34,9 +35,12 @@ tls_version tlsv1.2"""
 def write(fleet: Fleet, folder: Path, *, address: str = "", more: str = "") -> Path:
     """Write all three into `folder`; returns the path of mosquitto.conf.
 
-    address: to listen on, all by default · more: further lines of the configuration.
+    address: to listen on, all by default · more: further lines of the configuration. Raises Failure.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Failure(f"can't make the directory {folder}: {error.strerror}") from None
     credentials.server(fleet)
     tls = _TLS.format(certificate=fleet.server, key=fleet.server_key) if fleet.broker.tls else ""
     configuration = _CONFIGURATION.format(

@@ -8,7 +8,7 @@ import datetime
 import json
 import sys
 import uuid
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Self
 
@@ -35,12 +35,18 @@ class Request:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        return cls._of(path, _load(path))
+        """Raises Failure for what is no request, and for one that is signed already."""
+        said = _load(path)
+        if isinstance(said, dict) and said.keys() == {"request", "proof"}:
+            raise Failure(f"{path} is signed already", f"send it: srup send action DEVICE ACTION --second {path}")
+        return cls._of(path, said)
 
     @classmethod
     def _of(cls, path: Path, said: object) -> Self:
         try:
-            request = cls(**said)  # type: ignore[arg-type]
+            if not isinstance(said, dict) or said.keys() != {field.name for field in fields(cls)}:
+                raise ValueError("it does not say what a request says")
+            request = cls(**said)
             if not all(isinstance(value, str) for value in asdict(request).values()):
                 raise ValueError("a value that is no text")
             for name, size in _SIZES.items():

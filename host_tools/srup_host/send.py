@@ -225,7 +225,8 @@ def data(
     """DATA: give the device a value."""
     if signing.role(wire.DATA, {"name": name.encode()}) != "command":
         hint = {"keys": "srup keys rotate", "settings": "srup send settings", "clock": "srup send clock"}.get(name)
-        raise Failure(f"DATA {name} is signed with the authority key", f"{hint}, or sign it offline: srup sign data")
+        own_way = f"sign it offline (srup sign data {name}) and publish it yourself (README, Signing without a network)"
+        raise Failure(f"DATA {name} is signed with the authority key", f"{hint}, or {own_way}" if hint else own_way)
     if group_task.is_group(device):
         of_group = GroupTask(device, fleet_dir, wait, timeout, set_aside, as_json)
         of_group.run(lambda: of_group.data(name, values.octets(value)))

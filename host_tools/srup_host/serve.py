@@ -176,13 +176,20 @@ def command(
         raise Failure(
             "a worker has a name of letters and digits, and a broker beside it", "srup serve --no-broker --worker one"
         )
-    asyncio.run(_serve(fleet, listen_on, broker, unencrypted_port, newest, worker))
+    c2 = C2(fleet)
+    try:
+        # Now, and not when something is first signed: that is in a thread, where nobody looks for a question and no signal ends it
+        c2.ledger.unlock()
+        asyncio.run(_serve(c2, listen_on, broker, unencrypted_port, newest, worker))
+    finally:
+        c2.close()
+    console.note("stopped")
 
 
 async def _serve(
-    fleet: Fleet, address: str, broker: bool, unencrypted_port: int, newest: ssl.TLSVersion, worker: str
+    c2: C2, address: str, broker: bool, unencrypted_port: int, newest: ssl.TLSVersion, worker: str
 ) -> None:
-    c2 = C2(fleet)
+    fleet = c2.fleet
     mqtt = net.listen(address, fleet.broker.port) if broker else None
     https = net.listen(address, fleet.https.port)
     unencrypted = net.listen(address, unencrypted_port) if unencrypted_port else None
@@ -195,8 +202,6 @@ async def _serve(
             stop = asyncio.create_task(asked_to_stop())
             await asyncio.wait([*tasks, stop], return_when=asyncio.FIRST_COMPLETED)
             stop.cancel()
-        c2.close()
-        console.note("stopped")
 
 
 async def asked_to_stop() -> None:

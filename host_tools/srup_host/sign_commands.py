@@ -3,6 +3,7 @@
 import hashlib
 import re
 import sys
+import uuid
 from pathlib import Path
 from typing import Annotated
 
@@ -85,7 +86,12 @@ def activate(
 def action(
     action: Annotated[str, typer.Argument(metavar="ACTION", help="As in protocol.md: REBOOT, SET_MODE, 0x80 …")],
     target: TargetOption,
-    parameters: Annotated[str, typer.Option(metavar="VALUE", help=VALUE_HELP)] = "",
+    parameters: Annotated[
+        str,
+        typer.Option(
+            metavar="VALUE", help="What the action takes, as of srup send action; hex:… goes to the device as it is."
+        ),
+    ] = "",
     nonce: NonceOption = "",
     second_key: SecondKeyOption = None,
     token: TokenOption = "",
@@ -96,16 +102,17 @@ def action(
 ) -> None:
     """ACTION: have a device do something now. TURN_OFF and SELF_DESTRUCT take two keys, and so --nonce."""
     number = _action(action)
-    elements = {
-        "target": values.target(target, fleet_dir),
-        "token": values.token(token),
-        "action": number,
-        "parameters": values.octets(parameters),
-    }
     if number in actions.TWO_KEYS and not nonce:
         raise Failure(
             f"{actions.name(number)} takes two keys", "give --nonce, the boot nonce of the device's inventory"
         )
+    whom = values.target(target, fleet_dir)
+    elements = {
+        "target": whom,
+        "token": values.token(token),
+        "action": number,
+        "parameters": _parameters(number, parameters, whom, fleet_dir),
+    }
     if nonce:
         elements["parameters"] += _second(wire.ACTION, elements, nonce, second_key, fleet_dir)
     _sign(wire.ACTION, elements, key, output, hex, fleet_dir)
@@ -244,10 +251,36 @@ def _write(frame: bytes, output: Path | None, hex: bool) -> None:
 def _second(kind: int, elements: signing.Elements, nonce: str, key: Path | None, fleet_dir: Path | None) -> bytes:
     """The boot nonce and the authority's signature over the command: what two keys ask for."""
     octets = values.hexadecimal("nonce", nonce, 16)
-    if elements["target"][6] >> 4 == 5:
-        raise Failure("a command with two keys is for one device, never for a group")
+    _refuse_group(elements["target"])
     authority = keyfiles.load_private(key) if key else Fleet.open(fleet_dir).private_key("authority")
     return signing.second_signature(authority, kind, elements, octets)
+
+
+def _refuse_group(target: bytes) -> None:
+    if target[6] >> 4 == 5:
+        raise Failure("a command with two keys is for one device, never for a group")
+
+
+def _parameters(number: int, text: str, target: bytes, fleet_dir: Path | None) -> bytes:
+    """The action's own, as a device takes them. What is given as hex:… is not looked at, but for CANCEL's token, which is hex anyway."""
+    if text.startswith("hex:") and number != actions.CANCEL:
+        return values.octets(text)
+    try:
+        return actions.parameters(number, text, _key(target, fleet_dir) if number == actions.SELF_DESTRUCT else b"")
+    except ValueError as error:
+        raise Failure(str(error)) from None
+
+
+def _key(target: bytes, fleet_dir: Path | None) -> bytes:
+    """The public key of a device, which the fleet knows."""
+    _refuse_group(target)
+    home = fleet.find(fleet_dir)
+    if not home:
+        raise Failure(
+            "SELF_DESTRUCT names the device by its key, and there is no fleet here that knows it",
+            "name one with --fleet, or give --parameters hex:… with the SHA-256 of the key",
+        )
+    return home.device(str(uuid.UUID(bytes=target))).key
 
 
 def _action(text: str) -> int:

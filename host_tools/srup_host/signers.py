@@ -9,7 +9,7 @@ import shlex
 import subprocess
 from pathlib import Path
 
-from srup_host import keyfiles, signing
+from srup_host import console, keyfiles, signing
 from srup_host.console import Failure
 from srup_host.fleet import Fleet
 
@@ -17,10 +17,16 @@ _WITHIN_S = 300  # somebody may have to find the token, and touch it
 
 
 class CommandSigner:
-    """A private key behind a command. public_key: 65 bytes; the signature is held to it."""
+    """A private key behind a command, split as a shell does. public_key: 65 bytes; the signature is held to it."""
 
     def __init__(self, command: str, public_key: bytes):
-        self._command = shlex.split(command)
+        """Raises Failure for what is no command."""
+        try:
+            self._command = shlex.split(command)
+        except ValueError as error:
+            raise Failure(
+                f"the signer's command can't be read: {error}", f"it is {console.shortened(command)}"
+            ) from None
         self.public_key = public_key
         if not self._command:
             raise Failure("the signer's command is empty")

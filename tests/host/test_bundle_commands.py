@@ -258,6 +258,11 @@ def test_a_signer_that_does_not_sign(fleet, source, tmp_path, code, says):
     assert not (tmp_path / "x.srup").exists()
 
 
+def test_a_signer_s_command_that_is_none(fleet, source):
+    said = failed("bundle", "build", source, "--version", "1", "--signer-command", 'echo "unclosed')
+    assert "No closing quotation" in said and "unclosed" in said
+
+
 def test_a_signer_that_is_not_there(fleet, source):
     assert "can't run" in failed("bundle", "build", source, "--version", "1", "--signer-command", "/nowhere/sign")
 
@@ -350,3 +355,24 @@ def test_a_set_is_a_firmware_and_the_application_that_goes_with_it(fleet, source
 def test_no_such_kind(fleet, source):
     assert "app, data, firmware, romfs" in failed("bundle", "build", source, "--version", "1", "--kind", "image")
     assert run("bundle", "build", source, "--version", "1", "--kind", "set").code == 2
+
+
+# Names
+
+
+@pytest.mark.parametrize("name", ["kettle-v1.2", "kettle"])
+def test_a_bundle_is_called_as_its_directory_is_whatever_dots_are_in_that(fleet, source, tmp_path, name):
+    source.rename(tmp_path / name)
+    told = srup("bundle", "build", name, "--version", "1.2.0", "--json").json
+    assert (told["manifest"]["name"], told["bundle"]) == (name, f"{name}-1.2.0.srup")
+
+
+def test_and_a_file_without_its_ending(fleet, tmp_path):
+    (tmp_path / "table.v2.bin").write_bytes(bytes(100))
+    told = srup("bundle", "build", "table.v2.bin", "--kind", "data", "--version", "1", "--json").json
+    assert told["manifest"]["name"] == "table.v2"
+
+
+@pytest.mark.parametrize("output", ["", ".", "/"])
+def test_a_name_that_no_file_can_have_is_refused(fleet, source, output):
+    assert "no file to write the bundle to" in failed("bundle", "build", source, "--version", "1", "-o", output)

@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from srup import __version__
-from srup_host import init
+from srup_host import init, signing
 from srup_host.cli import app
 from tests.host.shell import run, srup
 
@@ -115,3 +115,41 @@ def test_it_works_where_the_terminal_has_ascii_only(fleet):
     for arguments in (("inspect", frame), ("inspect", frame, "--json"), ("--help",)):
         done = subprocess.run([*SRUP, *arguments], check=False, capture_output=True, env=environment)
         assert done.returncode == 0, done.stderr
+
+
+def broken(code, *arguments, **streams):
+    """What stderr says where a command ends with this exit code: one line, and no traceback."""
+    done = subprocess.run([*SRUP, *arguments], check=False, stderr=subprocess.PIPE, **streams)
+    assert done.returncode == code, done.stderr
+    return done.stderr.decode()
+
+
+def test_what_can_not_be_written_to_stdout_is_said_in_one_line(fleet):
+    """Also of what is still in the buffer when the command is over."""
+    frame = subprocess.run(
+        [*SRUP, "sign", "activate", "--token", TOKEN, "--hex"], capture_output=True, check=True
+    ).stdout
+    for arguments in (("inspect", frame.strip()), ("inspect", frame.strip(), "--json"), ("--version",)):
+        with open("/dev/full", "wb") as full:
+            said = broken(2, *arguments, stdout=full)
+        assert said.splitlines() == ["error: can't go on: No space left on device"], arguments
+
+
+def test_a_reader_that_has_gone_is_told_nothing(fleet):
+    frame = subprocess.run(
+        [*SRUP, "sign", "activate", "--token", TOKEN, "--hex"], capture_output=True, check=True
+    ).stdout
+    for more in ((), ("--json",)):
+        reading, writing = os.pipe()
+        os.close(reading)
+        assert broken(1, "inspect", frame.strip(), *more, stdout=writing) == ""
+        os.close(writing)
+
+
+def test_an_error_of_the_machine_is_one_line(fleet, monkeypatch):
+    def fail(*_):
+        raise OSError(5, "Input/output error", "/mnt/keys")
+
+    monkeypatch.setattr(signing, "sign_frame", fail)
+    result = run("sign", "activate", "--token", TOKEN)
+    assert (result.code, result.err) == (2, "error: can't go on: /mnt/keys: Input/output error\n")

@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import http.client
 import os
+import pty
+import select
 import signal
 import socket
 import ssl
@@ -304,6 +306,12 @@ def test_it_waits_for_a_broker_that_is_not_there_yet(fleet):
         assert process.wait(20) == 0
 
 
+def test_where_mosquitto_s_files_can_not_be_is_said_in_one_line(fleet, tmp_path):
+    (tmp_path / "file").write_text("")
+    for place in (tmp_path / "file", tmp_path / "file" / "below", "/proc/srup"):
+        assert f"can't make the directory {place}" in failed("mosquitto", place, "--fleet", fleet.directory)
+
+
 def test_what_is_in_the_way_is_said_in_one_line(fleet, tmp_path):
     taken = net.listen("", fleet.broker.port)
     assert f"port {fleet.broker.port}" in failed("serve", "--fleet", fleet.directory)
@@ -316,3 +324,63 @@ def test_what_is_in_the_way_is_said_in_one_line(fleet, tmp_path):
     assert "TLS 1.1 is not spoken" in failed("serve", "--fleet", fleet.directory, "--newest-tls", "1.1")
     fleet.server_key.write_bytes(b"")
     assert "can't be used" in failed("serve", "--fleet", fleet.directory)
+
+
+# A passphrase
+
+
+@pytest.fixture
+def locked(tmp_path, monkeypatch):
+    """A fleet whose keys have a passphrase, which nobody has told yet."""
+    monkeypatch.delenv("SRUP_PASSPHRASE", raising=False)
+    monkeypatch.delenv("SRUP_PASSPHRASE_FILE", raising=False)
+    fleet, mqtt, https = create_fleet(tmp_path / "fleet", passphrase=b"correct horse")
+    for one in (*mqtt, *https):
+        one.close()
+    return fleet
+
+
+def test_a_key_that_nobody_can_open_is_said_before_anything_is_served(locked, monkeypatch):
+    """And not when something is to be signed, which may be at night."""
+    assert "there is nobody to ask" in failed("serve", "--fleet", locked.directory)
+    monkeypatch.setenv("SRUP_PASSPHRASE", "wrong donkey")
+    assert "the passphrase does not open" in failed("serve", "--fleet", locked.directory)
+    monkeypatch.setenv("SRUP_PASSPHRASE", "correct horse")
+    with serving(locked) as process:
+        assert asyncio.run(Site(locked, locked.https.port, []).get("/nothing"))[0] == 404
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+
+
+def test_a_key_that_is_not_here_is_said_before_anything_is_served(fleet):
+    fleet.key_path("command").unlink()
+    assert "the command key is not in" in failed("serve", "--fleet", fleet.directory)
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_a_passphrase_is_asked_for_at_the_start_and_a_signal_ends_it_then_and_later(locked, answered):
+    master, slave = pty.openpty()
+    command = [sys.executable, "-m", "srup_host.cli", "serve", "--fleet", str(locked.directory)]
+    process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, start_new_session=True)
+    os.close(slave)
+    try:
+        seen = _read_until(master, b"command.pem: ")
+        assert b"is served" not in seen
+        if answered:
+            os.write(master, b"correct horse\n")
+            _read_until(master, b"/invitation/")
+            assert asyncio.run(Site(locked, locked.https.port, []).get("/nothing"))[0] == 404  # it runs
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == (0 if answered else -signal.SIGTERM)
+    finally:
+        process.kill()
+        process.wait()
+        os.close(master)
+
+
+def _read_until(master, wanted):
+    seen = b""
+    while wanted not in seen:
+        assert select.select([master], [], [], 60)[0], seen
+        seen += os.read(master, 4096)
+    return seen

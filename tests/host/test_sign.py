@@ -1,6 +1,8 @@
 """srup sign: frames made offline, each signed with the key that the protocol names for it."""
 
+import asyncio
 import hashlib
+import threading
 import time
 import uuid
 
@@ -9,9 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from srup import auth, p256, tokens, wire
+from srup import auth, p256, status, tokens, wire
 from srup.errors import BadSignature, InvalidKey, Malformed
-from srup_host import actions, init, keyfiles, signing
+from srup_host import actions, credentials, init, keyfiles, net, signing
+from srup_host.ledger import Ledger
+from tests.host.backdrop import Backdrop
+from tests.host.fake_device import FakeDevice
+from tests.host.mqtt import Raw
 from tests.host.shell import failed, srup
 
 DEVICE = uuid.UUID("823095bb-a266-4edf-862a-8b0d71ddab8c")
@@ -93,6 +99,42 @@ def test_action(fleet):
     assert "no action" in failed("sign", "action", "256", "--target", "kitchen")
 
 
+@pytest.mark.parametrize(
+    "arguments, parameters",
+    [
+        (("LOW_POWER", "--parameters", "600"), (600).to_bytes(4, "big")),
+        (("2", "--parameters", "600"), (600).to_bytes(4, "big")),
+        (("CANCEL", "--parameters", TOKEN.hex()), TOKEN),
+        (("CANCEL", "--parameters", f"hex:{TOKEN.hex()}"), TOKEN),
+        (("SET_MODE", "--parameters", "beacon"), b"beacon"),
+        (("REBOOT",), b""),
+        (("REBOOT", "--parameters", "hex:00"), b"\0"),
+        (("LOW_POWER", "--parameters", "hex:0000"), b"\0\0"),
+        (("0x81", "--parameters", "on"), b"on"),
+    ],
+)
+def test_an_action_s_value_is_made_what_a_device_takes(fleet, arguments, parameters):
+    """As srup send action makes it; hex:… goes as it is."""
+    assert signed(fleet, "action", *arguments, "--target", "kitchen").elements["parameters"] == parameters
+
+
+@pytest.mark.parametrize(
+    "arguments, says",
+    [
+        (("LOW_POWER",), "seconds"),
+        (("LOW_POWER", "--parameters", "abc"), "seconds"),
+        (("LOW_POWER", "--parameters", "0"), "seconds"),
+        (("REBOOT", "--parameters", "x"), "takes no value"),
+        (("CANCEL",), "token of what is staged"),
+        (("CANCEL", "--parameters", "hex:"), "token of what is staged"),
+        (("CANCEL", "--parameters", "00"), "token of what is staged"),
+        (("SELF_DESTRUCT", "--parameters", "x", "--nonce", NONCE.hex()), "names the device by its key"),
+    ],
+)
+def test_what_no_device_would_obey_is_not_signed(arguments, says):
+    assert says in failed("sign", "action", *arguments, "--target", "kitchen")
+
+
 @pytest.mark.parametrize("name, role", [("confirm", "command"), ("keys", "authority"), ("clock", "authority")])
 def test_data(fleet, name, role):
     frame = signed(fleet, "data", name, "hex:01", "--target", "kitchen", role=role)
@@ -138,6 +180,21 @@ def test_an_action_with_two_keys(fleet):
     assert frame.elements["parameters"][:32].hex() == own
     command = bytes.fromhex(f"01040010{DEVICE.hex}0010{TOKEN.hex()}070020{own}")
     assert second_holds(fleet, command, frame.elements["parameters"][32:])
+
+
+def test_self_destruct_names_the_device_by_its_key(fleet, tmp_path, monkeypatch):
+    order = ("action", "SELF_DESTRUCT", "--nonce", NONCE.hex())
+    for target in ("kitchen", DEVICE):
+        frame = signed(fleet, *order, "--target", target)
+        assert frame.elements["parameters"][:32] == hashlib.sha256(PUBLIC).digest()
+    assert "never for a group" in failed("sign", *order, "--target", "group:all")
+    assert "no device" in failed("sign", *order, "--target", uuid.uuid4())
+    (tmp_path / "key.pem").write_bytes(keyfiles.private_pem(KEY))
+    monkeypatch.delenv("SRUP_FLEET")
+    monkeypatch.chdir(tmp_path)
+    alone = ("--target", DEVICE, "--key", "key.pem", "--second-key", "key.pem")
+    assert "no fleet here that knows it" in failed("sign", *order, *alone)
+    assert srup("sign", *order, *alone, "--parameters", f"hex:{'ab' * 32}").out
 
 
 def test_deregister_takes_two_keys(fleet):
@@ -199,6 +256,34 @@ def test_a_host_that_is_not_on_the_allow_list_is_noted():
     command = ("sign", "initiate", "--target", "kitchen", "--digest", "ab" * 32, "--url")
     assert "allow-list" in srup(*command, "https://elsewhere/x").err
     assert "allow-list" not in srup(*command, "https://localhost:8443/x").err
+
+
+def test_a_frame_signed_offline_is_published_by_hand_and_its_answer_is_an_alarm(tmp_path, monkeypatch):
+    """README, Signing without a network: as the server's user, under a name of one's own."""
+
+    async def by_hand(fleet, frame):
+        raw = await Raw.open(fleet.broker.port, net.client_context(fleet))
+        login = credentials.server(fleet)
+        assert await raw.connect(login.user, login.password, f"{login.user}.hand") == 0
+        await raw.publish(f"srup/{kitchen.uuid}/c2", frame)
+
+    taken = threading.Event()
+
+    def obey(frame):
+        taken.set()
+        return [kitchen.response(frame.elements["token"], status.ACTION_SUCCESS)]
+
+    with Backdrop(tmp_path / "home") as backdrop:
+        monkeypatch.setenv("SRUP_FLEET", str(backdrop.fleet.directory))
+        kitchen = FakeDevice(backdrop.fleet)
+        backdrop.play(kitchen, obey)
+        asyncio.run(by_hand(backdrop.fleet, srup("sign", "action", "REBOOT", "--target", "kitchen").out))
+        assert taken.wait(20)
+        ledger, until = Ledger(backdrop.fleet), time.monotonic() + 20
+        while not ledger.alarms() and time.monotonic() < until:
+            time.sleep(0.05)
+        assert [alarm.why for alarm in ledger.alarms()] == ["ACTION_SUCCESS under a token that was never sent"]
+        ledger.close()
 
 
 # signing itself

@@ -120,11 +120,20 @@ def test_another_key_another_action_another_start(backdrop, kitchen, requested, 
 def test_what_is_no_request_is_not_signed(backdrop, tmp_path, text):
     path = tmp_path / "x"
     path.write_text(text)
-    assert str(path) in failed("sign", "second", path, "-o", tmp_path / "y", "--name", "kitchen")
+    said = failed("sign", "second", path, "-o", tmp_path / "y", "--name", "kitchen")
+    assert str(path) in said and "__init__" not in said
+
+
+def test_what_is_signed_already_says_so(requested, tmp_path):
+    signed = tmp_path / "off.signed"
+    srup("sign", "second", requested, "-o", signed, "--name", "kitchen")
+    assert "is signed already" in failed("sign", "second", signed, "-o", tmp_path / "again", "--name", "kitchen")
 
 
 def test_values_are_what_the_action_takes(kitchen):
     for arguments, words in (
+        (("CANCEL",), "token"),
+        (("CANCEL", "00"), "token"),
         (("LOW_POWER",), "seconds"),
         (("LOW_POWER", "soon"), "seconds"),
         (("CANCEL", "x"), "token"),

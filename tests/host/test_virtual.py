@@ -445,3 +445,73 @@ def test_a_fleet_is_needed_for_a_new_board(tmp_path, monkeypatch):
     result = shell.run("virtual", "kitchen")
     assert (result.code, "no fleet" in result.err) == (2, True)
     assert not Path("kitchen").exists()
+
+
+# What is refused, and what is left of it
+
+
+@pytest.fixture
+def virtual(fleet, tmp_path, monkeypatch):
+    """virtual(directory, options) -> what `srup virtual` fails with."""
+    monkeypatch.setenv("SRUP_FLEET", str(fleet.directory))
+    monkeypatch.chdir(tmp_path)
+    return lambda *arguments, **how: shell.failed("virtual", *arguments, "--no-run", **how)
+
+
+def test_the_keys_of_a_board_are_for_its_owner_alone(fleet, tmp_path):
+    before = os.umask(0o022)
+    try:
+        making.make(tmp_path / "mine", fleet)
+        (tmp_path / "there").mkdir(0o755)
+        making.make(tmp_path / "there", fleet)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "mine").stat().st_mode & 0o777 == 0o700
+    for directory in ("mine", "there"):
+        assert (tmp_path / directory / "flash.img").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("heap", ["banana", "", "0", "-1", "38OK", "380 K", "380KB", "٣K"])
+def test_a_heap_that_no_board_would_start_with_is_refused(virtual, heap):
+    assert "no size of a heap" in virtual("heaps", "--heap", heap)
+    assert not Path("heaps").exists()
+
+
+@pytest.mark.parametrize("joins", [(), ("--join",)])
+def test_a_name_that_is_none_is_refused_and_leaves_nothing(virtual, joins):
+    assert "is no device name" in virtual("ok", "--name", "-x y", *joins)
+    assert "is no device name" in virtual("my board", *joins)
+    assert os.listdir() == []
+
+
+def test_a_name_that_is_taken_is_refused_and_leaves_nothing(virtual, fleet, tmp_path):
+    making.make(tmp_path / "first", fleet)
+    assert "has a device named first" in virtual("second", "--name", "first")
+    assert os.listdir() == ["first"]
+
+
+def test_an_application_that_is_none_is_refused_and_leaves_nothing(virtual, fleet, tmp_path):
+    known = fleet.device_uuids()
+    (tmp_path / "bad.srup").write_bytes(b"not one")
+    assert "there is no application" in virtual("sheds", "--app", "nowhere")
+    virtual("sheds", "--app", "bad.srup", code=1)
+    assert os.listdir() == ["bad.srup"] and fleet.device_uuids() == known
+    Path("sheds").mkdir()
+    Path("sheds/notes").write_text("mine")
+    virtual("sheds", "--app", "bad.srup", code=1)
+    assert os.listdir("sheds") == ["notes"]
+
+
+def test_what_can_be_seen_to_be_wrong_erases_no_board(virtual, fleet, tmp_path):
+    making.make(tmp_path / "stays", fleet)
+    making.make(tmp_path / "other", fleet)
+    before = fleet.device("stays")
+    for wrong in (("--name", "other"), ("--name", "-"), ("--heap", "x"), ("--app", "nowhere")):
+        virtual("stays", "--fresh", *wrong)
+    assert making.exists(tmp_path / "stays") and fleet.device("stays") == before
+
+
+def test_another_name_for_a_board_that_is_there_is_not_passed_over(virtual, fleet, tmp_path):
+    making.make(tmp_path / "known", fleet)
+    assert "--fresh" in virtual("known", "--name", "unknown")
+    assert fleet.device("known") and all(device.name != "unknown" for device in fleet.devices())

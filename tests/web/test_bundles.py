@@ -48,6 +48,11 @@ def test_what_the_release_key_has_not_signed_is_not_offered(site, packed):
     assert not hosting.public(site.fleet).exists() or not list(hosting.public(site.fleet).iterdir())
 
 
+def test_what_is_no_bundle_is_not_called_as_our_copy_of_it(site):
+    answer = upload(site.program(Role.OPERATOR), b"[fleet]").json()
+    assert answer["error"].startswith("this is no good bundle: ") and "/tmp" not in answer["error"]
+
+
 def test_an_upload_has_an_end(site, packed, monkeypatch):
     monkeypatch.setattr(bundles, "MOST", 1000)
     answer = upload(site.program(Role.OPERATOR), bytes(1001))

@@ -6,6 +6,9 @@ import os
 import subprocess
 import sys
 
+import pytest
+
+from srup_host import init
 from srup_host.simulate import cards
 from srup_host.simulate.crowd import Crowd
 from srup_host.simulate.ways import Ways
@@ -112,8 +115,81 @@ def test_what_the_server_refuses_is_said_in_one_line(tmp_path):
     story(tmp_path, 0, Ways(), told)
 
 
-def test_without_a_server_it_says_how_to_start_one(tmp_path):
-    from srup_host import init
+def test_what_keeps_a_device_waiting_is_said(tmp_path):
+    async def told(srup, served):
+        served.release("2.0", tmp_path)
+        key = served.fleet.key_path("command")
+        key.rename(tmp_path / "away.pem")
+        code, out, _ = await srup("rollout", "create", tmp_path / "2.0.srup")
+        assert (code, out.splitlines()[0]) == (0, "roll-out 1 is running")
+        async with asyncio.timeout(60):
+            while "the command key is not in" not in (out := (await srup("rollout", "show", "1"))[1]):
+                await asyncio.sleep(0.2)
+        assert out.splitlines()[2].startswith("sim-0000") and out.splitlines()[1].endswith("2 pending")
+        kept = json.loads((await srup("rollout", "show", "1", "--json"))[1])["kept_waiting"]
+        assert {one["state"] for one in kept} == {"pending"} and "command key" in kept[0]["why"]
+        watching = asyncio.create_task(srup("rollout", "watch", "1"))
+        await asyncio.sleep(3)
+        (tmp_path / "away.pem").rename(key)
+        code, out, err = await watching
+        assert (code, out.splitlines()[0]) == (0, "roll-out 1 is done") and "the command key is not in" in err
+        assert "kept" not in (await srup("rollout", "show", "1"))[1]
 
+    story(tmp_path, 2, Ways(latency_s=0.01), told)
+
+
+def test_what_looks_like_a_file_is_not_taken_for_a_digest(tmp_path):
+    async def told(srup, served):
+        for name in ("missing.srup", "folder/missing", tmp_path):
+            code, _, err = await srup("rollout", "create", name)
+            assert code == 2 and err.startswith(f"error: no such file: {name}; "), err
+        code, _, err = await srup("rollout", "create", served.fleet.directory / "srup.toml")
+        assert code == 2 and err.startswith("error: this is no good bundle: "), err
+
+    story(tmp_path, 0, Ways(), told)
+
+
+def test_from_another_machine_it_takes_the_fleet_s_ca(tmp_path):
+    """Where there is no fleet, but a token and a copy of its CA's certificate; or the fleet's directory, and a token of one's own."""
+
+    async def told(srup, served):
+        made = await srup("account", "token", "elsewhere", "viewer")
+        there = {"SRUP_SERVER": f"https://localhost:{served.fleet.https.port}", "SRUP_TOKEN": made[1].strip()}
+        code, _, err = await srup("order", "list", **there)
+        assert (code, err) == (0, "")
+        code, _, err = await srup("order", "list", "--fleet", served.fleet.directory, **there, SRUP_FLEET="")
+        assert (code, err) == (0, "")
+        alone = there | {"SRUP_FLEET": ""}
+        code, _, err = await srup("order", "list", **alone)
+        assert code == 2 and "can't prove who it is" in err and "SRUP_CA=FILE" in err and "srup serve" not in err
+        assert (await srup("order", "list", **alone, SRUP_CA=str(served.fleet.ca)))[0] == 0
+        other = init.create(tmp_path / "other", "other")
+        code, _, err = await srup("order", "list", **there, SRUP_CA=str(other.ca))
+        assert code == 2 and "can't prove who it is" in err
+        for name in (tmp_path / "nothing", served.fleet.key_path("command")):
+            code, _, err = await srup("order", "list", **alone, SRUP_CA=str(name))
+            assert code == 2 and f"the CA certificate {name} can't be used" in err
+
+    story(tmp_path, 0, Ways(), told)
+
+
+@pytest.mark.parametrize(
+    "where", ["localhost", "localhost:8443", "http://localhost:8443", "https://", "https://h:port"]
+)
+def test_what_is_no_address_of_a_server_is_said_to_be_none(where, monkeypatch):
+    monkeypatch.setenv("SRUP_SERVER", where)
+    monkeypatch.setenv("SRUP_TOKEN", "srup_x")
+    said = failed("order", "list")
+    assert "is no address of a server" in said and "srup serve" not in said
+
+
+@pytest.mark.parametrize("token", ["ü", "two words", "line\n"])
+def test_what_is_no_token_is_said_to_be_none(token, monkeypatch):
+    monkeypatch.setenv("SRUP_SERVER", "https://localhost:1")
+    monkeypatch.setenv("SRUP_TOKEN", token)
+    assert "API token is none" in failed("order", "list")
+
+
+def test_without_a_server_it_says_how_to_start_one(tmp_path):
     fleet = init.create(tmp_path / "fleet", "home", https_port=1)
     assert failed("fleet", "list", "--fleet", fleet.directory).endswith("start it: srup serve")

@@ -219,7 +219,11 @@ def test_a_revert_holds_what_runs_in_doubt_until_it_has_ended_and_the_device_has
     fake = site.device()
     site.hear(fake, fake.inventory(OLD))
     sent = site.c2.ledger.action(fake.device, actions.REVERT)
-    for said in (fake.inventory(OLD), fake.response(sent.token, status.ACTIVATE_TRIAL), fake.inventory(OLD, trial=True)):
+    for said in (
+        fake.inventory(OLD),
+        fake.response(sent.token, status.ACTIVATE_TRIAL),
+        fake.inventory(OLD, trial=True),
+    ):
         site.clock.now += 1
         site.hear(fake, said)
         assert (show(site)["runs"]["word"], show(site)["runs"]["why"]) == ("believed", "it was sent REVERT since")

@@ -40,7 +40,10 @@ async def upload(c2: Here, request: Request) -> dict[str, Any]:
                 raise Failure(f"a bundle has at most {bundles.MOST} bytes")
             file.write(chunk)
         file.flush()
-        return facts(await run_in_threadpool(take, c2, Path(file.name)))
+        try:
+            return facts(await run_in_threadpool(take, c2, Path(file.name)))
+        except Failure as failure:  # whoever sent it has never heard of our copy
+            raise Failure(failure.message.replace(file.name, "this"), failure.hint, failure.code) from None
 
 
 def take(c2: C2, path: Path) -> Release:

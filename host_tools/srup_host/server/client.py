@@ -1,10 +1,12 @@
 """The REST API as the command line uses it: where the server is, what to show it, and what it answers.
 
 SRUP_SERVER and SRUP_TOKEN say so; without them it is the fleet's own server, and an API token that is kept in the fleet's
-directory (api.token, 0600): whoever can read that may do everything anyway.
+directory (api.token, 0600): whoever can read that may do everything anyway. SRUP_CA names the CA that vouches for the server, the
+fleet's by default; where there is neither, the machine's.
 """
 
 import os
+import re
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +14,7 @@ from typing import Any
 
 import httpx2
 
-from srup_host import files, net
+from srup_host import console, files, fleet, net
 from srup_host.console import Failure
 from srup_host.fleet import Fleet
 from srup_host.server import accounts
@@ -26,15 +28,15 @@ class Client:
     """Talks to the server of a fleet. Raises Failure for what it refuses, and where it is not there."""
 
     def __init__(self, fleet_dir: Path | None):
-        where = os.environ.get("SRUP_SERVER", "")
-        fleet = None if where and "SRUP_TOKEN" in os.environ else Fleet.open(fleet_dir)
-        if fleet and not where:
-            where = f"https://{fleet.https.host}:{fleet.https.port}"
-        token = os.environ.get("SRUP_TOKEN") or (_own_token(fleet) if fleet else "")
+        where, token = os.environ.get("SRUP_SERVER", ""), os.environ.get("SRUP_TOKEN", "")
+        home = fleet.find(fleet_dir) if where and token else Fleet.open(fleet_dir)
+        if home:
+            where = where or f"https://{home.https.host}:{home.https.port}"
+            token = token or _own_token(home)
         self._http = httpx2.Client(
-            base_url=where,
-            verify=net.client_context(fleet) if fleet else ssl.create_default_context(),
-            headers={"Authorization": f"Bearer {token}"},
+            base_url=_url(where),
+            verify=_context(home),
+            headers={"Authorization": f"Bearer {_checked(token)}"},
             timeout=_TIMEOUT_S,
         )
 
@@ -58,10 +60,52 @@ class Client:
         try:
             answer = self._http.request(method, f"/api/v1{path}", **what)
         except httpx2.HTTPError as error:
-            raise Failure(f"no server at {self._http.base_url}: {error}", "start it: srup serve") from None
+            raise _unreachable(str(self._http.base_url), error) from None
         if answer.is_success:
             return answer.json()
         raise _refusal(answer)
+
+
+def _url(where: str) -> httpx2.URL:
+    try:
+        url = httpx2.URL(where)
+    except httpx2.InvalidURL:
+        url = httpx2.URL()
+    if url.scheme != "https" or not url.host:
+        raise Failure(f"{console.shortened(where)} is no address of a server", "as in SRUP_SERVER=https://HOST:8443")
+    return url
+
+
+def _checked(token: str) -> str:
+    if not re.fullmatch("[!-~]+", token):
+        raise Failure("what is given as the API token is none", "it is one word, as in SRUP_TOKEN=srup_...")
+    return token
+
+
+def _context(home: Fleet | None) -> ssl.SSLContext:
+    """Trusts the CA that SRUP_CA names, or else the fleet's, or else those of this machine."""
+    path = os.environ.get("SRUP_CA")
+    if home and not path:
+        return net.client_context(home)
+    try:
+        context = ssl.create_default_context(cafile=path or None)
+    except OSError as error:  # ssl.SSLError is one
+        raise Failure(f"the CA certificate {path} can't be used: {error}", "SRUP_CA names a file in PEM form") from None
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def _unreachable(where: str, error: BaseException) -> Failure:
+    """What an exception of httpx2 comes to. Of TLS it keeps the words alone, and the reason is in what caused it."""
+    cause: BaseException | None = error
+    while cause and not isinstance(cause, ssl.SSLCertVerificationError):
+        cause = cause.__cause__ or cause.__context__
+    if cause:
+        return Failure(
+            f"the server at {where} can't prove who it is: {cause.verify_message}",
+            "SRUP_CA=FILE names the CA that vouches for it, the fleet's tls/ca.pem; --fleet knows it, too",
+        )
+    return Failure(f"no server at {where}: {error}", "start it: srup serve")
 
 
 def _refusal(answer: httpx2.Response) -> Failure:
@@ -75,10 +119,10 @@ def _refusal(answer: httpx2.Response) -> Failure:
         return Failure(f"the server answers {answer.status_code}, and not in its own words")
 
 
-def _own_token(fleet: Fleet) -> str:
-    path = fleet.directory / "api.token"
+def _own_token(home: Fleet) -> str:
+    path = home.directory / "api.token"
     if not path.exists():
-        c2 = C2(fleet)
+        c2 = C2(home)
         with c2.write() as session:
             secret, _ = accounts.make_token(session, "command-line", Role.ADMIN, c2.now())
         c2.close()

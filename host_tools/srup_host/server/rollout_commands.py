@@ -1,19 +1,22 @@
 """`srup rollout`: a bundle to many devices, wave by wave."""
 
+import re
 import time
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
+from rich.console import Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from srup_host import console
+from srup_host.console import Failure
 from srup_host.fleet import FleetOption
 from srup_host.server.client import Client
 from srup_host.server.fleet_commands import JsonOption, when
-from srup_host.server.rollout_states import ABORTED, DONE, OVER, PAUSED, RUNNING, STATES, WAITING
+from srup_host.server.rollout_states import ABORTED, DONE, OVER, PAUSED, PENDING, RUNNING, STAGED, STATES, WAITING
 
 _EXIT_CODES = (
     "Exit codes of watch: 0 done · 2 no server, no such roll-out · 4 aborted · 5 paused, or it waits for an approver."
@@ -25,7 +28,8 @@ NumberArgument = Annotated[int, typer.Argument(metavar="NUMBER", help="The roll-
 WhyOption = Annotated[str, typer.Option(metavar="TEXT", help="For the audit log.")]
 _CODES = {DONE: 0, ABORTED: 4, PAUSED: 5, WAITING: 5}
 _COLOURS = {DONE: "bold green", ABORTED: "bold red", PAUSED: "yellow", WAITING: "yellow", RUNNING: "bold"}
-_TICK_S = 0.5
+_TICK_S = 1.0
+_NAMED = 5  # devices, of those that wait for one reason
 
 
 @app.command()
@@ -71,7 +75,7 @@ def create(
 ) -> None:
     """Roll a bundle out: to the devices named and those that have all that is given; with neither, to all."""
     client = Client(fleet_dir)
-    digest = client.upload(Path(bundle))["digest"] if Path(bundle).is_file() else bundle
+    digest = client.upload(Path(bundle))["digest"] if _is_file(bundle) else bundle
     policy = {
         "waves": waves.split(),
         "success": success,
@@ -87,7 +91,16 @@ def create(
     made = client.post("/rollouts", body)
     if watch_it:
         _watch(client, made["id"], as_json)
-    _show(made, as_json)
+    _print(made, as_json)
+
+
+def _is_file(bundle: str) -> bool:
+    """Or else it is a digest. Raises Failure for what can only be meant as a file, and is none."""
+    if Path(bundle).is_file():
+        return True
+    if "/" in bundle or bundle.endswith(".srup"):
+        raise Failure(f"no such file: {bundle}", "give a .srup file, or the SHA-256 of a bundle that the server has")
+    return False
 
 
 @app.command("list")
@@ -103,6 +116,14 @@ def list_rollouts(as_json: JsonOption = False, fleet_dir: FleetOption = None) ->
 
 
 @app.command()
+def show(number: NumberArgument, as_json: JsonOption = False, fleet_dir: FleetOption = None) -> None:
+    """How far it is, and what keeps devices waiting."""
+    client = Client(fleet_dir)
+    shown = client.get(f"/rollouts/{number}")
+    _print(shown, as_json, _kept_waiting(client, shown))
+
+
+@app.command()
 def watch(number: NumberArgument, as_json: JsonOption = False, fleet_dir: FleetOption = None) -> None:
     """Until it has come to an end, or waits for a person."""
     _watch(Client(fleet_dir), number, as_json)
@@ -110,17 +131,21 @@ def watch(number: NumberArgument, as_json: JsonOption = False, fleet_dir: FleetO
 
 def _watch(client: Client, number: int, as_json: bool) -> NoReturn:
     shown = client.get(f"/rollouts/{number}")
-    told = ""
-    with Live(_table(shown), console=console.err, transient=True, auto_refresh=False) as live:
+    why = _kept_waiting(client, shown)
+    told: list[str] = []
+    with Live(_table(shown, why), console=console.err, transient=True, auto_refresh=False) as live:
         while not _is_over(shown):
             time.sleep(_TICK_S)
             shown = client.get(f"/rollouts/{number}")
+            why = _kept_waiting(client, shown)
             if console.err.is_terminal:
-                live.update(_table(shown), refresh=True)
-            elif _summary(shown) != told:
-                told = _summary(shown)
-                console.note(f"{shown['state']}, wave {shown['wave'] + 1} of {shown['waves']}: {told}")
-    _show(shown, as_json)
+                live.update(_table(shown, why), refresh=True)
+            elif (news := _news(shown, why)) != told:
+                told = news
+                console.note(f"{shown['state']}, wave {shown['wave'] + 1} of {shown['waves']}: {_summary(shown)}")
+                for line in _reasons(why):
+                    console.note(line)
+    _print(shown, as_json, why)
     raise typer.Exit(_CODES[shown["state"]])
 
 
@@ -131,7 +156,33 @@ def _is_over(shown: dict[str, Any]) -> bool:
     return shown["state"] in (PAUSED, WAITING)
 
 
-def _table(shown: dict[str, Any]) -> Table:
+def _kept_waiting(client: Client, shown: dict[str, Any]) -> list[dict[str, Any]]:
+    """Devices that could be sent something and were not, each with the reason: of each state the first hundred."""
+    found: list[dict[str, Any]] = []
+    for state in (PENDING, STAGED):
+        if shown["states"].get(state):
+            of_state = client.get(f"/rollouts/{shown['id']}/devices", state=state)["devices"]
+            found += [{name: one[name] for name in ("name", "state", "why")} for one in of_state if one["why"]]
+    return found
+
+
+def _reasons(kept: list[dict[str, Any]]) -> list[str]:
+    """A line for each reason, which may be that of many."""
+    names: dict[str, list[str]] = {}
+    for one in kept:
+        names.setdefault(one["why"], []).append(one["name"])
+    return [
+        f"{', '.join(those[:_NAMED])}{f' and {len(those) - _NAMED} more' if those[_NAMED:] else ''}: {why}"
+        for why, those in names.items()
+    ]
+
+
+def _news(shown: dict[str, Any], kept: list[dict[str, Any]]) -> list[str]:
+    """What is told again when it changes: not that a reason is some seconds older."""
+    return [_summary(shown), *(re.sub("[0-9]+", "", line) for line in _reasons(kept))]
+
+
+def _table(shown: dict[str, Any], kept: list[dict[str, Any]]) -> Group:
     table = Table(title=f"{shown['id']}: {shown['name']}, {shown['state']}", title_justify="left")
     table.add_column("wave")
     present = [state for state in STATES if shown["states"].get(state)]
@@ -140,24 +191,27 @@ def _table(shown: dict[str, Any]) -> Table:
     for wave, counts in enumerate(shown["by_wave"]):
         numbers = [Text(str(counts.get(state, "")), "bold") for state in present]
         table.add_row(f"{wave + 1}{' *' if wave <= shown['wave'] else ''}", *numbers)
-    return table
+    return Group(table, *(Text(console.printable(line)) for line in _reasons(kept)))
 
 
 def _summary(shown: dict[str, Any]) -> str:
     return ", ".join(f"{shown['states'][state]} {state}" for state in STATES if shown["states"].get(state))
 
 
-def _show(shown: dict[str, Any], as_json: bool) -> None:
+def _print(shown: dict[str, Any], as_json: bool, kept: list[dict[str, Any]] | None = None) -> None:
+    """kept: devices that are kept waiting, where somebody has looked."""
     if as_json:
-        console.print_json(shown)
+        console.print_json(shown if kept is None else shown | {"kept_waiting": kept})
         return
     why = f": {shown['why']}" if shown["why"] else ""
     console.say(f"roll-out {shown['id']} is {shown['state']}{why}", _COLOURS[shown["state"]])
     console.say(f"{shown['name']} to {shown['devices']} devices: {_summary(shown)}")
+    for line in _reasons(kept or []):
+        console.say(line, "yellow")
 
 
 def _order(number: int, what: str, body: dict[str, str], as_json: bool, fleet_dir: Path | None) -> None:
-    _show(Client(fleet_dir).post(f"/rollouts/{number}/{what}", body), as_json)
+    _print(Client(fleet_dir).post(f"/rollouts/{number}/{what}", body), as_json)
 
 
 @app.command()

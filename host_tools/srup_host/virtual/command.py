@@ -50,6 +50,7 @@ def command(
     if fresh or not making.exists(directory):
         fleet = Fleet.open(fleet_dir)
         if making.exists(directory):
+            making.check(directory, fleet, name, heap=heap, application=app, joins=join)  # before the old one is gone
             making.remove(directory, fleet)
         making.make(
             directory,
@@ -65,8 +66,11 @@ def command(
         )
         how = "which is to ask to join" if join else "enrolled in"
         console.note(f"new board in {directory}, {how} the fleet {fleet.name}")
-    elif app or policy or join:
-        raise Failure(f"there is a board in {directory} already", "erase it with --fresh, or send it the application")
+    elif name or app or policy or join:
+        raise Failure(
+            f"there is a board in {directory} already, and --name, --app, --policy and --join are for a new one",
+            "leave them away and send it the application; or --fresh erases it",
+        )
     if run:
         _watch(VirtualBoard(directory), once, timestamps)
 
