@@ -19,8 +19,8 @@ class FirmwareSlots(PartitionSlots):
         return 1 - self._contents.running
 
     def activate(self, token, trial_s, boots):
-        """As of Backing. One boot more, and two for each try: the firmware that runs at first goes over to the other."""
-        super().activate(token, trial_s, boots + 1)
+        """As of Backing. Two boots for each try: the firmware that runs first, as after each reset of a trial, goes over to the other."""
+        super().activate(token, trial_s, 2 * boots)
 
     def confirm(self):
         """As of Backing; then the bootloader is told. If that is cut off, the boot part does it."""

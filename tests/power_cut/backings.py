@@ -54,6 +54,9 @@ class Files:
     def power_off(self):
         pass
 
+    def bare(self):
+        """What there is where there is no application: nothing."""
+
     def first(self, bundle, number=0):
         state = record.load(self.root)
         slots = self._backing(start.Choice(number - 1 if number else record.NONE, False, False, "", record.NONE))
@@ -132,7 +135,8 @@ class Firmwares(Regions):
 
     def power_on(self, flash):
         self.flash = flash
-        self._chip = _Chip(self.region(0), self.region(1), Region(flash, self._first_block + 2 * _RAW, 2))
+        images = (_SOME_FIRMWARE,) + tuple(self.images.values())
+        self._chip = _Chip(self.region(0), self.region(1), Region(flash, self._first_block + 2 * _RAW, 2), images)
         self._chip.boot()
         hw.partition = lambda: partition_class(self._chip)
 
@@ -164,12 +168,25 @@ class Firmwares(Regions):
 
 
 class _Chip(Chip):
-    """On the campaign's flash."""
+    """On the campaign's flash. images: all that there are, and one that is torn is none of them: what a chip finds by its SHA-256."""
 
-    def __init__(self, app0, app1, otadata):
+    def __init__(self, app0, app1, otadata, images):
         self.apps = [app0, app1]
         self.otadata = otadata
         self.running = 0
+        self._images = images
+
+    def _is_image(self, app):
+        return super()._is_image(app) and any(self._has(app, image) for image in self._images)
+
+    def _has(self, app, image):
+        piece = bytearray(PAGE)
+        for at in range(0, len(image), PAGE):
+            self.apps[app].readblocks(at // BLOCK, piece, at % BLOCK)
+            expected = image[at : at + PAGE]
+            if piece[: len(expected)] != expected:
+                return False
+        return True
 
 
 class _Module:
@@ -205,6 +222,10 @@ class Pairs(Firmwares):
         self._chip.mark_valid()
         if head[0] == 0xFF:
             other.ioctl(6, 0)
+
+    def bare(self):
+        """A firmware runs, and there is no application."""
+        self.region(0).writeblocks(0, _SOME_FIRMWARE, 0)
 
     def running(self, choice):
         """Of both halves the same, or it is "mixed"."""

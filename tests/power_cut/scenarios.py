@@ -125,7 +125,9 @@ class Factory:
 
     def _empty(self):
         """Provisioned, without an application."""
-        return self._taken_down(self._provisioned())
+        flash = self._provisioned()
+        self._backing.bare()
+        return self._taken_down(flash)
 
     def _updated(self):
         """It has been updated once: both slots are full, the boot record has a fallback."""
