@@ -31,7 +31,9 @@ NOT: dict[str, dict[str, str]] = {
     "test_agent": {"*": MEMORY},
     "test_backings": {"*": SLOW},
     "test_boot": {"test_a_fault_in_choosing_is_recovery": BOOT, "test_a_torn_copy_is_ignored": SLOW},
+    "test_clock": {"*": MEMORY},
     "test_delta": {"*": MEMORY},
+    "test_download": {"*": MEMORY},
     "test_group_answers": {"*": MEMORY},
     "test_groups": {"*": MEMORY},
     "test_health": {"*": MEMORY},
@@ -53,6 +55,7 @@ NOT: dict[str, dict[str, str]] = {
     "test_straight": {"*": MEMORY},
     "test_transport": {"test_a_message_longer_than_any_frame_is_dropped_a_piece_at_a_time": HEAP},
     "test_trust": {"*": SLOW},
+    "test_updater": {"*": MEMORY},
     "test_ways": {"*": MEMORY},
     "test_wire": {"test_lengths_are_big_endian_and_two_bytes": HEAP},
 }
