@@ -283,7 +283,7 @@ CONTROLS = (
         ),
     ),
     Control(
-        "a revert in two steps (after MCUboot's pull request 2100: one interrupted is no revert any more)",
+        "a revert in two steps, and an agent that waits for such a trial (after MCUboot's pull request 2100: one interrupted is no revert)",
         ("unconfirmed",),
         (
             (
@@ -293,6 +293,16 @@ CONTROLS = (
                     "        slot, state.trial = state.trial, NONE\n        _saved(root, state, notes)\n"
                     "        state.trial = slot\n        state.revert(record.UNPROVEN)\n"
                 ),
+            ),
+            (
+                "srup/updater.py",
+                (
+                    '            if self._store.get(b"R") == self.token:\n'
+                    "                return update.UNCARRIED if self._go_back(boot.COMMANDED) else None\n"
+                    '            self._store.put({b"R": self.token})\n'
+                    "            self._restart()\n"
+                ),
+                "",
             ),
         ),
     ),
