@@ -9,7 +9,7 @@ from srup_host.server import choosing, rollout_dispatch, rollouts
 from srup_host.server.roles import Role
 from srup_host.server.rollout_dispatch import Dispatch
 from srup_host.server.rollout_watch import Watch
-from srup_host.server.runner import Runner
+from srup_host.server.runner import SYNC_MS, Runner
 
 MINUTE = 60_000
 
@@ -371,6 +371,29 @@ def test_a_trial_seen_in_the_round_that_aborts_is_not_confirmed(crowd, operator)
     assert {played.runs["version"] for played in crowd.played.values()} == {"1.0"}
 
 
+def test_more_such_trials_than_a_batch_has_do_not_hold_the_runner_up(crowd, operator, monkeypatch):
+    """What is neither confirmed nor put off would be due again at once, for ever."""
+    crowd.devices(good=5, bad=1)
+    create(operator, crowd, policy={"waves": ["100%"], "abort": 0.1})
+    for _ in range(2):  # staged, activated: all of them at once
+        crowd.runner.round()
+        crowd.deliver()
+    batches = []
+    remind = Dispatch._remind
+
+    def counted(self):
+        batches.append(remind(self))
+        assert len(batches) < 100
+        return batches[-1]
+
+    monkeypatch.setattr(rollout_dispatch, "BATCH", 2)
+    monkeypatch.setattr(Dispatch, "_remind", counted)
+    crowd.play()
+    shown = show(operator)
+    assert shown["state"] == "aborted" and shown["states"]["failed"] == 1
+    assert not [played for played in crowd.played.values() if "DATA confirm" in played.got]
+
+
 def test_a_person_s_abort_comes_before_the_first_confirm_or_after_it(crowd, operator):
     before, after = crowd.device("before"), crowd.device("after", "unheard")
     create(operator, crowd, devices=["after"], policy={"waves": ["100%"]})
@@ -398,6 +421,18 @@ def test_who_is_put_in_quarantine_while_staged_is_not_activated(crowd, operator)
     crowd.play()
     assert "ACTIVATE" not in smoking.got and smoking.got[-1] == "ACTION"  # CANCEL
     assert show(operator)["states"] == {"left out": 1}
+
+
+def test_who_has_left_while_staged_is_sent_nothing(crowd, operator):
+    gone = crowd.device("gone")
+    create(operator, crowd, policy={"waves": ["100%"], "activation": "approval"})
+    crowd.play()
+    crowd.site.fleet.retire(gone.fake.uuid)
+    crowd.site.clock.now += SYNC_MS
+    crowd.site.program(Role.APPROVER).post("/api/v1/rollouts/1/activate")
+    got = list(gone.got)
+    crowd.play()
+    assert (show(operator)["states"], gone.got) == ({"left out": 1}, got)
 
 
 def test_canaries_in_quarantine_prove_nothing(crowd, operator):

@@ -65,9 +65,11 @@ class Dispatch(Half):
         waits = (TRIAL, REPORTED, STAGING, ACTIVATING, WITHDRAWN)
         due = self._due(Target.state.in_(waits)).order_by(Target.state != TRIAL, Target.due)
         with self._batch(due) as (session, send, claimed):
+            aborted = rollouts.one(session, self._number).state == ABORTED  # perhaps since the look
             for target, member in claimed:
-                if target.state == TRIAL and self._is_too_late(session, target):
-                    continue  # the next round withdraws it
+                if aborted and target.state == TRIAL and not self._is_confirm_sent(session, target):
+                    rollouts.step(session, target, rollout_states.STOP, self._now)
+                    self.changed = True
                 reminded = target.due != target.since  # perhaps it took the confirm, and what it said of that was lost
                 target.due = self._now + (AGAIN_MS if target.state in (TRIAL, REPORTED) else self._patience())
                 device = registry.as_device(member)
@@ -76,11 +78,6 @@ class Dispatch(Half):
                 if target.state != TRIAL or reminded:
                     self._try(target, send, self._c2.ledger.id_request, device)
         return len(claimed)
-
-    def _is_too_late(self, session: Session, target: Target) -> bool:
-        """To confirm it: the roll-out has been aborted meanwhile."""
-        state = session.scalar(select(Rollout.state).where(Rollout.id == self._number))
-        return state == ABORTED and not self._is_confirm_sent(session, target)
 
     def _patience(self) -> int:
         """How long to wait for an answer before asking, ms: several times before the device counts as silent."""
@@ -121,7 +118,8 @@ class Dispatch(Half):
             for target, member in claimed:
                 device = registry.as_device(member)
                 if self._is_left_out(session, target, member):
-                    self._cancel(device, target, send)
+                    if member.left is None:
+                        self._cancel(device, target, send)
                 else:
                     self._try(target, send, self._c2.ledger.activate, device, self._step(target))
 
