@@ -58,6 +58,14 @@ def plant(world: World, name: str, old: str, new: str) -> None:
     making.put(world.board.directory, str(world.folder / "planted"))
 
 
+def mend(world: World, name: str) -> None:
+    """An empty file of this name, by which what was broken sees that it is not any more."""
+    folder = world.folder / "mended"
+    folder.mkdir()
+    (folder / name).touch()
+    making.put(world.board.directory, str(folder))
+
+
 def flip_bits(world: World, content: bytes) -> None:
     """One bit of each copy of `content` in flash."""
     path = world.board.directory / "flash.img"
@@ -93,9 +101,7 @@ def test_a_reboot_out_of_recovery_tries_the_version_that_crashed_again(tmp_path:
         world.board.wait_for("slot none: recovery")
         world.board.wait_for("connected")
         world.board.power_cut()
-        (world.folder / "mended").mkdir()
-        (world.folder / "mended" / "boom").touch()
-        making.put(world.board.directory, str(world.folder / "mended"))
+        mend(world, "boom")
         world.start()
         assert world.inventory()["slot"] == "none"
         world.expect(world.action(0x01), "ACTION_SUCCESS")
@@ -201,9 +207,7 @@ def test_recovery_on_a_flash_that_takes_nothing_tries_again_until_it_does(tmp_pa
             world.board.wait_for("StorageError: a record of")
             world.board.wait_for("--- reset ---")
         world.board.power_cut()
-        (world.folder / "mended").mkdir()
-        (world.folder / "mended" / "mended").touch()
-        making.put(world.board.directory, str(world.folder / "mended"))
+        mend(world, "mended")
         world.start()
         assert world.inventory()["slot"] == "none"
 
