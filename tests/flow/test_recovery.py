@@ -50,12 +50,9 @@ def confirmed(world: World, token: bytes) -> None:
 
 def plant(world: World, name: str, old: str, new: str) -> None:
     """Change the boot part's module `name` on the board: source is imported before what was compiled."""
-    source = (Path(srup_boot.__file__).parent / name).read_text()
-    assert old in source
-    folder = world.folder / "planted" / "lib" / "srup_boot"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / name).write_text(source.replace(old, new))
-    making.put(world.board.directory, str(world.folder / "planted"))
+    folder = world.folder / "planted"
+    _planted(folder / "lib" / "srup_boot" / name, Path(srup_boot.__file__).parent / name, (old, new))
+    making.put(world.board.directory, str(folder))
 
 
 def mend(world: World, name: str) -> None:
