@@ -117,6 +117,38 @@ def test_what_an_administrator_takes_away_is_gone_at_once(site):
     assert log_in(site.client(), "ada", PASSWORD).status_code == 401
 
 
+@pytest.mark.parametrize("change", [{"closed": True}, {"role": "operator"}])
+def test_whoever_is_administrator_no_longer_has_kept_no_way_in(site, change):
+    """Made while they could: an API token, one more with that one, and an invitation with each."""
+    admin, eve = site.person(Role.ADMIN, "ada"), site.person(Role.ADMIN, "eve")
+    links, programs, by = [], [], eve
+    for headers in ({"X-CSRF-Token": eve.csrf}, {}):
+        links.append(by.post("/api/v1/invitations", json={"role": "admin"}, headers=headers).json()["link"])
+        made = by.post("/api/v1/tokens", json={"name": "backdoor", "role": "admin"}, headers=headers).json()
+        by = site.client(Authorization=f"Bearer {made['secret']}")
+        programs.append(by)
+    mine = {"X-CSRF-Token": admin.csrf}
+    kept = admin.post("/api/v1/tokens", json={"name": "ci", "role": "admin"}, headers=mine).json()["secret"]
+    assert admin.patch(f"/api/v1/accounts/{site.people['eve']}", json=change, headers=mine).status_code == 200
+    assert [program.get("/api/v1/me").status_code for program in programs] == [401, 401]
+    assert [accept(site.client(), link, "mallory").status_code for link in links] == [404, 404]
+    assert site.client(Authorization=f"Bearer {kept}").get("/api/v1/me").status_code == 200
+    told = [line for line in admin.get("/api/v1/audit").json() if line["action"] == "API token revoked"]
+    assert [(line["subject"], line["actor"]) for line in told] == [("backdoor", "person:ada")] * 2
+
+
+def test_what_a_stolen_api_token_has_made_ends_with_it(site):
+    admin = site.program(Role.ADMIN)
+    stolen = admin.post("/api/v1/tokens", json={"name": "ci", "role": "admin"}).json()
+    thief = site.client(Authorization=f"Bearer {stolen['secret']}")
+    made = thief.post("/api/v1/tokens", json={"name": "spare", "role": "admin"}).json()
+    link = thief.post("/api/v1/invitations", json={"role": "admin"}).json()["link"]
+    assert admin.delete(f"/api/v1/tokens/{stolen['id']}").status_code == 204
+    assert site.client(Authorization=f"Bearer {made['secret']}").get("/api/v1/me").status_code == 401
+    assert accept(site.client(), link).status_code == 404
+    assert admin.get("/api/v1/me").status_code == 200
+
+
 def test_the_last_administrator_can_not_be_shut_out(site):
     ada = site.person(Role.ADMIN, "ada")
     change = {"headers": {"X-CSRF-Token": ada.csrf}}

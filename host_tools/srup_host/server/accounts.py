@@ -110,7 +110,10 @@ def account(session: Session, number: int) -> Account:
 
 
 def change(session: Session, number: int, role: Role | None, closed: bool | None, at: int) -> Account:
-    """Another role, or no way in any more; its sessions end. The last administrator stays one."""
+    """Another role, or no way in any more; its sessions end. The last administrator stays one.
+
+    Whoever is an administrator no longer has made no way in that is left: the API tokens and the invitations of theirs end, too.
+    """
     found = account(session, number)
     was_admin = found.role == Role.ADMIN and found.closed is None
     found.role = found.role if role is None else role
@@ -122,6 +125,8 @@ def change(session: Session, number: int, role: Role | None, closed: bool | None
     session.execute(delete(Visit).where(Visit.account == number))
     told = {"role": Role(found.role).word, "closed": found.closed is not None}
     audit.append(session, at, "account changed", found.name, told)
+    if found.closed is not None or found.role != Role.ADMIN:
+        _end_what_was_made_by(session, f"person:{found.name}", at)
     return found
 
 
@@ -206,12 +211,22 @@ def make_token(session: Session, name: str, role: Role, at: int, days: int | Non
 
 
 def revoke_token(session: Session, number: int, at: int) -> None:
+    """This API token is good no more, nor are the API tokens and invitations that were made with it."""
     entry = session.get(ApiToken, number)
     if entry is None:
         raise Missing(f"there is no API token {number}")
     if entry.revoked is None:
         entry.revoked = at
         audit.append(session, at, "API token revoked", entry.name, {"id": entry.id})
+        _end_what_was_made_by(session, f"token:{entry.name}", at)
+
+
+def _end_what_was_made_by(session: Session, maker: str, at: int) -> None:
+    """Every API token of `maker`, and every invitation that nobody has opened. The accounts of those who opened one stay."""
+    session.execute(delete(Invitation).where(Invitation.made_by == maker))
+    made = select(ApiToken.id).where(ApiToken.made_by == maker, ApiToken.revoked.is_(None))
+    for number in session.scalars(made).all():
+        revoke_token(session, number, at)
 
 
 def token_facts(token: ApiToken) -> dict[str, Any]:
