@@ -213,6 +213,18 @@ def test_names_and_passwords_that_will_not_do():
             accounts.hashed(name, password)
 
 
+def test_what_is_refused_for_its_form_is_not_repeated(site):
+    """It may be a password, or half a character, of which no answer can be made."""
+    long = "my secret " * 100
+    refused = site.client().post("/log-in", data={"name": "ada", "password": long})
+    assert (refused.status_code, refused.json()["detail"][0]["loc"]) == (422, ["body", "password"])
+    assert "secret" not in refused.text
+    kind = {"Content-Type": "application/json"}
+    for body in (rb'{"name":"a\ud800","role":"viewer"}', rb'{"name":"a","role":"viewer","\ud800":1}'):
+        refused = site.program(Role.ADMIN).post("/api/v1/tokens", content=body, headers=kind)
+        assert refused.status_code == 422 and refused.json()["detail"]
+
+
 def test_log_in_from_another_site_is_not_taken(site):
     """Else somebody could be made to work in an account that another person reads."""
     site.person(Role.VIEWER, "ada")

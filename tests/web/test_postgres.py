@@ -45,6 +45,20 @@ def test_the_migrations_make_what_the_models_say(server):
         assert compare_metadata(context, Base.metadata) == []
 
 
+def test_what_the_database_can_not_hold_is_refused_and_no_traceback(server, tmp_path):
+    """U+0000, in what is asked for, in what is to be kept, and from a stranger."""
+    site = Site(init.create(tmp_path / "fleet", "home"))
+    Crowd(site).devices(good=1)
+    operator = site.program(Role.OPERATOR)
+    for path in ("devices?search=a%00", "devices?group=%00", "devices/%00", "bundles/%00", "audit?subject=%00"):
+        refused = operator.get(f"/api/v1/{path}")
+        assert (refused.status_code, refused.json()["error"][:30]) == (400, "the database can't hold this: ")
+    assert operator.put("/api/v1/devices/d000/quarantine", json={"why": "a\0"}).status_code == 400
+    assert site.client().post("/log-in", data={"name": "a\0", "password": "b"}).status_code == 400
+    assert operator.put("/api/v1/devices/d000/quarantine", json={"why": "smoke"}).status_code == 200
+    site.close()
+
+
 def test_a_roll_out_that_aborts_itself_its_pages_and_its_audit_log(server, tmp_path):
     site = Site(init.create(tmp_path / "fleet", "home"))
     crowd = Crowd(site)

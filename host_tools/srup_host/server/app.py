@@ -1,9 +1,11 @@
 """The server as an ASGI application: the routes of the table, each behind its door, and behind them what devices download."""
 
+import json
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import Depends, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
@@ -55,6 +57,7 @@ def create(c2: C2) -> FastAPI:
     app.add_middleware(SecurityHeaders)
     app.add_exception_handler(Failure, _refused)
     app.add_exception_handler(HTTPException, _unheard)
+    app.add_exception_handler(RequestValidationError, _unfit)
     return app
 
 
@@ -105,6 +108,13 @@ def _unheard(request: Request, error: Exception) -> Response:
     """What the framework refuses, in the form that all refusals have."""
     assert isinstance(error, HTTPException)
     return JSONResponse({"error": error.detail, "hint": ""}, error.status_code, error.headers)
+
+
+def _unfit(request: Request, error: Exception) -> Response:
+    """What is wrong where, without repeating it: it may be a password, or half a character, which nothing can be encoded from."""
+    assert isinstance(error, RequestValidationError)
+    wrong = [{key: one[key] for key in ("type", "loc", "msg")} for one in error.errors()]
+    return Response(json.dumps({"detail": wrong}), 422, media_type="application/json")
 
 
 def _is_page(request: Request) -> bool:

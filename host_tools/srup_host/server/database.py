@@ -14,7 +14,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect
-from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError, PendingRollbackError
+from sqlalchemy.exc import DatabaseError, DataError, InterfaceError, OperationalError, PendingRollbackError
 from sqlalchemy.orm import Session
 
 from srup_host.console import Failure
@@ -70,9 +70,14 @@ def _as_postgresql(engine: Engine) -> None:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """A database that can't be reached, as Unavailable: who does without it for a while goes on when it is back."""
+    """A database that can't be reached, as Unavailable: who does without it for a while goes on when it is back.
+
+    What it can't hold, as Failure: PostgreSQL takes no U+0000 in a text.
+    """
     try:
         yield
+    except DataError as error:
+        raise Failure(f"the database can't hold this: {str(error.orig).splitlines()[0]}") from None
     except GONE as error:
         raise Unavailable(f"the database can't be used: {str(error).splitlines()[0]}") from None
 
