@@ -16,7 +16,7 @@ from srup_host.joins import Joins
 from srup_host.server import disaster, registry
 from srup_host.server.c2 import C2
 from srup_host.server.roles import Role
-from tests.host.shell import run, srup
+from tests.host.shell import failed, run, srup
 from tests.host.test_joins import Asking
 from tests.web.crowd import Crowd
 from tests.web.site import Site
@@ -154,6 +154,27 @@ def test_a_roll_out_of_which_the_copy_knows_no_activate_goes_on_from_what_the_de
 def test_what_is_no_backup_is_not_unpacked(tmp_path, wrong):
     with pytest.raises(Failure):
         unpack(wrong, tmp_path / "again")
+
+
+def with_directory(packed, name, target):
+    """The backup with one more member in it, a directory that all may write in."""
+    with tarfile.open(packed) as archive, tarfile.open(target, "w:gz") as longer:
+        for member in archive.getmembers():
+            longer.addfile(member, archive.extractfile(member) if member.isfile() else None)
+        more = tarfile.TarInfo(name)
+        more.type, more.mode = tarfile.DIRTYPE, 0o777
+        longer.addfile(more)
+
+
+@pytest.mark.parametrize("where", ["{}/mine", "../mine", "keys/../../mine"])
+def test_a_backup_that_somebody_has_changed_reaches_nothing_outside_of_it(site, tmp_path, where):
+    (tmp_path / "mine").mkdir(0o700)
+    disaster.backup(site.fleet, tmp_path / "backup.tar.gz")
+    with_directory(tmp_path / "backup.tar.gz", where.format(tmp_path), tmp_path / "changed.tar.gz")
+    before = sorted(tmp_path.iterdir())
+    assert "can't be unpacked" in failed("restore", tmp_path / "changed.tar.gz", tmp_path / "again")
+    assert sorted(tmp_path.iterdir()) == before
+    assert (tmp_path / "mine").stat().st_mode & 0o777 == 0o700
 
 
 def test_a_backup_is_for_its_owner_alone_and_never_over_another_file(site, tmp_path):

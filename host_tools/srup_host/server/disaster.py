@@ -29,6 +29,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from srup import tokens
+from srup_host import console
 from srup_host.console import Failure
 from srup_host.fleet import Fleet
 from srup_host.joins import Joins
@@ -165,12 +166,20 @@ def _unpack(packed: bytes, directory: Path) -> int:
         with tarfile.open(fileobj=io.BytesIO(packed), mode="r:gz") as archive:
             if DATABASE not in archive.getnames() or "srup.toml" not in archive.getnames():
                 raise Failure("this is no backup of a fleet", "srup backup makes one")
+            _check_inside(archive)
             archive.extractall(directory, filter="data")
             for folder in (member for member in archive.getmembers() if member.isdir()):
                 (directory / folder.name).chmod(folder.mode & 0o777)  # the filter leaves that out
             return int(archive.getmember(DATABASE).mtime * 1000)
     except (tarfile.TarError, OSError, EOFError) as error:
         raise Failure(f"the backup can't be unpacked: {error}") from None
+
+
+def _check_inside(archive: tarfile.TarFile) -> None:
+    """Before anything is written. The filter of extractall takes the first slash away, and what comes after it does not."""
+    for name in archive.getnames():
+        if name.startswith("/") or ".." in name.split("/"):
+            raise Failure(f"the backup can't be unpacked: {console.shortened(name)} in it is outside of it")
 
 
 def go_on(c2: C2, made: int | None = None) -> int:
