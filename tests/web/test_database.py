@@ -2,6 +2,7 @@
 
 import contextlib
 import sqlite3
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from srup_host.ledger import Ledger
 from srup_host.server import database, models
 from srup_host.tables import Base, Sent
 from tests.host.fake_device import FakeDevice
+from tests.host.shell import failed
 from tests.host.test_disk_full import no_room
 
 LEDGER = ("alarms", "evidence", "heard", "minted", "sent", "transactions")
@@ -71,6 +73,36 @@ def test_a_database_that_is_damaged_or_of_a_newer_srup_is_said_to_be(tmp_path):
     path.write_bytes(b"no database at all" * 500)
     with pytest.raises(Failure, match=r"c2.sqlite is damaged: file is not a database"):
         Ledger(fleet)
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "hunter2",
+        "nosuch://srup:hunter2@db/srup",
+        "nosuch+psycopg://srup:hunter2@db/srup",
+        "postgresql+nosuch://srup:hunter2@db/srup",
+        "postgresql+psycopg://srup:hunter2@db:port/srup",
+    ],
+)
+def test_what_names_no_database_is_said_to_name_none_and_is_not_repeated(where, tmp_path, monkeypatch):
+    fleet = init.create(tmp_path / "fleet", "home")
+    monkeypatch.setenv("SRUP_DATABASE", where)
+    said = failed("account", "tokens", "--fleet", fleet.directory)
+    assert "SRUP_DATABASE names no database" in said and "hunter" not in said
+
+
+def test_a_password_that_would_be_taken_for_a_host_is_not_said():
+    with pytest.raises(Failure, match="written %40") as refused:
+        database.connect("postgresql+psycopg://srup:a@hunter2@db/srup")
+    assert "hunter" not in str(refused.value)
+
+
+def test_a_driver_that_is_not_installed_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(Failure, match=r"SRUP_DATABASE can't be used: .*psycopg.*pip install") as refused:
+        database.connect("postgresql+psycopg://srup:hunter2@db/srup")
+    assert "hunter" not in str(refused.value)
 
 
 def test_what_was_sent_before_there_were_migrations_is_still_known(tmp_path):

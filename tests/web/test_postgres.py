@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 
+import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -23,6 +24,7 @@ from srup_host.simulate.ways import Ways
 from srup_host.tables import Base, Transaction
 from tests.flow.brokers import mosquitto
 from tests.host.backdrop import create_fleet
+from tests.host.shell import failed
 from tests.web.crowd import Crowd
 from tests.web.postgres import postgres
 from tests.web.site import Site
@@ -57,6 +59,15 @@ def test_what_the_database_can_not_hold_is_refused_and_no_traceback(server, tmp_
     assert site.client().post("/log-in", data={"name": "a\0", "password": "b"}).status_code == 400
     assert operator.put("/api/v1/devices/d000/quarantine", json={"why": "smoke"}).status_code == 200
     site.close()
+
+
+def test_a_role_that_may_make_no_table_is_told_so_and_not_its_password(server, tmp_path, monkeypatch):
+    with psycopg.connect(host=str(server.folder), user="srup", dbname="srup", autocommit=True) as connection:
+        connection.execute("CREATE ROLE app LOGIN PASSWORD 'hunter2'")
+    fleet = init.create(tmp_path / "fleet", "home")
+    monkeypatch.setenv("SRUP_DATABASE", f"postgresql+psycopg://app:hunter2@/srup?host={server.folder}")
+    said = failed("account", "tokens", "--fleet", fleet.directory)
+    assert "permission denied for schema public" in said and "hunter2" not in said and "srup restore" not in said
 
 
 def test_a_roll_out_that_aborts_itself_its_pages_and_its_audit_log(server, tmp_path):

@@ -14,7 +14,14 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect
-from sqlalchemy.exc import DatabaseError, DataError, InterfaceError, OperationalError, PendingRollbackError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    DataError,
+    InterfaceError,
+    OperationalError,
+    PendingRollbackError,
+)
 from sqlalchemy.orm import Session
 
 from srup_host.console import Failure
@@ -36,7 +43,7 @@ def url(fleet: Fleet) -> str:
 
 def connect(where: str) -> Engine:
     """The database at this URL, at the newest version of its schema. Raises Failure for what is none of ours."""
-    engine = create_engine(where, pool_pre_ping=not where.startswith("sqlite"))
+    engine = _engine(where)
     (_as_sqlite if engine.dialect.name == "sqlite" else _as_postgresql)(engine)
     _turns[engine] = Lock()
     try:
@@ -44,8 +51,27 @@ def connect(where: str) -> Engine:
             if _version(connection) != HEAD:
                 _upgrade(connection)
     except DatabaseError as error:  # not one that is gone for now
-        raise Failure(f"{where} is damaged: {error.orig}", "srup restore, from a copy of the fleet") from None
+        raise _not_ours(engine, str(error.orig).splitlines()[0]) from None
     return engine
+
+
+def _engine(where: str) -> Engine:
+    """Raises Failure, which repeats nothing of the URL: a password may be in it."""
+    try:
+        engine = create_engine(where, pool_pre_ping=not where.startswith("sqlite"))
+    except ImportError as error:
+        raise Failure(f"SRUP_DATABASE can't be used: {error}", "pip install 'srup-micropython[postgres]'") from None
+    except (ArgumentError, ValueError):
+        raise Failure("SRUP_DATABASE names no database", "as in postgresql+psycopg://USER:PASSWORD@HOST/NAME") from None
+    if "@" in (engine.url.host or ""):  # the end of the password is taken for a part of the host's name
+        raise Failure("SRUP_DATABASE has an @ too many", "in a password it is written %40")
+    return engine
+
+
+def _not_ours(engine: Engine, why: str) -> Failure:
+    if engine.dialect.name == "sqlite":
+        return Failure(f"{engine.url.database} is damaged: {why}", "srup restore, from a copy of the fleet")
+    return Failure(f"the database that SRUP_DATABASE names can't be used: {why}")
 
 
 def _as_sqlite(engine: Engine) -> None:
