@@ -87,6 +87,7 @@ app.add_typer(order_commands.app, name="order")
 app.add_typer(disaster_commands.device_app, name="device")
 app.command("backup")(disaster_commands.backup)
 app.command("restore")(disaster_commands.restore)
+app.command("restored")(disaster_commands.restored)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -43,6 +43,18 @@ class Postgres:
             time.sleep(0.1)
         raise RuntimeError((self.folder / "log").read_text())
 
+    def dump(self):
+        """A copy of the database."""
+        return self._run("pg_dump", "--format=custom", "srup")
+
+    def restore(self, copy):
+        """The database as it was then."""
+        self._run("pg_restore", "--clean", "--dbname=srup", copy=copy)
+
+    def _run(self, name, *arguments, copy=None):
+        command = [program(name), "-h", str(self.folder), "-U", "srup", *arguments]
+        return subprocess.run(command, input=copy, check=True, capture_output=True).stdout
+
     def user(self):
         return {"user": USER} if os.geteuid() == 0 else {}
 

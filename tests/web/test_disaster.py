@@ -150,6 +150,21 @@ def test_a_roll_out_of_which_the_copy_knows_no_activate_goes_on_from_what_the_de
     again.close()
 
 
+def test_a_database_elsewhere_is_neither_backed_up_nor_touched_by_a_restore(site, tmp_path, monkeypatch):
+    """It may be the one that is served."""
+    disaster.backup(site.fleet, tmp_path / "backup.tar.gz")
+    person = site.person(Role.VIEWER)
+    monkeypatch.setenv("SRUP_DATABASE", f"sqlite:///{site.fleet.directory / 'c2.sqlite'}")
+    assert "PostgreSQL" in failed("backup", tmp_path / "other.tar.gz", "--fleet", site.fleet.directory)
+    assert "SRUP_DATABASE is set" in failed("restore", tmp_path / "backup.tar.gz", tmp_path / "again")
+    assert "names another database" in failed("restored", "c2", "--fleet", site.fleet.directory)
+    assert not (tmp_path / "again").exists()
+    assert person.get("/api/v1/me").status_code == 200
+    monkeypatch.setenv("SRUP_DATABASE", "")
+    assert "names no database" in failed("restored", "c2", "--fleet", site.fleet.directory)
+    srup("restore", tmp_path / "backup.tar.gz", tmp_path / "again")
+
+
 @pytest.mark.parametrize("wrong", [b"", b"no archive", b"\x1f\x8b damaged"])
 def test_what_is_no_backup_is_not_unpacked(tmp_path, wrong):
     with pytest.raises(Failure):

@@ -4,6 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import time
 
 import psycopg
 import pytest
@@ -24,7 +25,7 @@ from srup_host.simulate.ways import Ways
 from srup_host.tables import Base, Transaction
 from tests.flow.brokers import mosquitto
 from tests.host.backdrop import create_fleet
-from tests.host.shell import failed
+from tests.host.shell import failed, srup
 from tests.web.crowd import Crowd
 from tests.web.postgres import postgres
 from tests.web.site import Site
@@ -85,6 +86,31 @@ def test_a_roll_out_that_aborts_itself_its_pages_and_its_audit_log(server, tmp_p
     numbers = [line["number"] for line in viewer.get("/api/v1/audit?size=500").json()]
     assert numbers == sorted(numbers, reverse=True) and numbers[-1] == 1
     site.close()
+
+
+def test_after_pg_restore_the_rules_of_a_restored_server_are_to_be_had(server, tmp_path):
+    site = Site(init.create(tmp_path / "fleet", "home"))
+    site.clock.now = time.time_ns() // 1_000_000  # the command goes by this machine's
+    crowd = Crowd(site)
+    crowd.devices(good=2)
+    operator, person = site.program(Role.OPERATOR), site.person(Role.VIEWER)
+    operator.post("/api/v1/rollouts", json={"bundle": crowd.release(), "policy": {"waves": ["100%"]}})
+    crowd.runner.round()
+    copy = server.dump()
+    operator.post("/api/v1/rollouts/1/abort", json={})
+    site.close()
+    server.restore(copy)
+    fleet = ("--fleet", site.fleet.directory)
+    assert "another database" in failed("restored", "prod", *fleet)
+    assert "2 devices are asked" in srup("restored", "srup", *fleet).text
+    again = Site(site.fleet)
+    shown = again.program(Role.VIEWER).get("/api/v1/rollouts/1").json()
+    assert (shown["state"], shown["why"]) == ("paused", "restored from a copy: look at it, then resume")
+    assert {sent.name for sent in again.c2.ledger.unanswered()} == {"ID_REQUEST"}
+    cookies = again.client()
+    cookies.cookies = person.cookies
+    assert cookies.get("/api/v1/me").status_code == 401
+    again.close()
 
 
 async def serve(fleet, name):

@@ -41,6 +41,17 @@ def url(fleet: Fleet) -> str:
     return os.environ.get("SRUP_DATABASE") or f"sqlite:///{fleet.directory / 'c2.sqlite'}"
 
 
+def elsewhere() -> bool:
+    """Does SRUP_DATABASE name one, which is in no fleet's directory?"""
+    return bool(os.environ.get("SRUP_DATABASE"))
+
+
+def name() -> str:
+    """Of the database that SRUP_DATABASE names, without its host; empty where it names none."""
+    where = os.environ.get("SRUP_DATABASE")
+    return (_engine(where).url.database or "") if where else ""
+
+
 def connect(where: str) -> Engine:
     """The database at this URL, at the newest version of its schema. Raises Failure for what is none of ours."""
     engine = _engine(where)

@@ -33,7 +33,7 @@ from srup_host import console
 from srup_host.console import Failure
 from srup_host.fleet import Fleet
 from srup_host.joins import Joins
-from srup_host.server import accounts, audit, registry, rollouts
+from srup_host.server import accounts, audit, database, registry, rollouts
 from srup_host.server.c2 import C2
 from srup_host.server.models import Member, Rollout, Target
 from srup_host.server.rollout_states import PAUSE, RUNNING, UNDER_WAY
@@ -46,7 +46,7 @@ _PARTIAL = re.compile(r"\..+\.[a-z0-9_]{8}")  # what files.replace, or a backup,
 
 def backup(fleet: Fleet, target: Path) -> int:
     """Write the fleet's directory, keys and all, to a new .tar.gz, also while it is served; its size in bytes. Raises Failure."""
-    if "SRUP_DATABASE" in os.environ:
+    if database.elsewhere():
         raise Failure("the database is PostgreSQL's", "pg_dump copies it, and tar the fleet's directory")
     with _made_whole(target) as file:
         _pack(fleet.directory, file)
@@ -129,9 +129,9 @@ def _add(packed: tarfile.TarFile, path: Path, name: str) -> None:
         packed.addfile(described, io.BytesIO(data))
 
 
-def _snapshot(database: Path, copy: Path) -> Path:
+def _snapshot(live: Path, copy: Path) -> Path:
     """The database as it is at one moment. Raises Failure."""
-    before, after = sqlite3.connect(database), sqlite3.connect(copy)
+    before, after = sqlite3.connect(live), sqlite3.connect(copy)
     try:
         before.backup(after)
     except sqlite3.Error as error:
@@ -147,6 +147,8 @@ def _snapshot(database: Path, copy: Path) -> Path:
 def unpacked(packed: bytes, directory: Path) -> Iterator[tuple[Path, int]]:
     """(where a backup is unpacked, when it was made, ms since 1970). With the end of the context it becomes `directory`, which is not
     there yet: nobody can serve what the rules have not been applied to. On failure nothing is left. Raises Failure."""
+    if database.elsewhere():
+        raise Failure("SRUP_DATABASE is set, and what it names would be changed", "unset it; or see srup restored")
     if os.path.lexists(directory):
         raise Failure(f"{directory} is there already", "restore into a new directory, and look at it first")
     try:

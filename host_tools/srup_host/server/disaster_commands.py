@@ -1,4 +1,4 @@
-"""`srup backup`, `srup restore` and `srup device replace`."""
+"""`srup backup`, `srup restore`, `srup restored` and `srup device replace`."""
 
 import contextlib
 import time
@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from srup_host import console, credentials, files
+from srup_host.console import Failure
 from srup_host.fleet import Fleet, FleetOption
-from srup_host.server import accounts, disaster, registry
+from srup_host.server import accounts, database, disaster, registry
 from srup_host.server.c2 import C2
 
 device_app = typer.Typer(no_args_is_help=True, help="A device of the fleet.")
@@ -36,10 +37,37 @@ def restore(
         disaster.unpacked(files.read(source), directory) as (where, made),
         contextlib.closing(C2(Fleet.open(where))) as c2,
     ):
-        asked = disaster.go_on(c2, made)
-        with c2.read() as session:
-            good = len(accounts.good_tokens(session, c2.now()))
-    since = time.strftime("%Y-%m-%d %H:%M", time.localtime(made / 1000))
+        asked, good = _go_on(c2, made)
+    _tell(directory, time.strftime("%Y-%m-%d %H:%M", time.localtime(made / 1000)), asked, good)
+
+
+def restored(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the database that SRUP_DATABASE names.")],
+    fleet_dir: FleetOption = None,
+) -> None:
+    """After pg_restore, and before any worker is started on it: what srup restore does, to the database of SRUP_DATABASE.
+
+    Roll-outs are paused, and sessions, invitations and vouchers end: what was done since the copy was made is not known.
+    """
+    if not database.elsewhere():
+        raise Failure("SRUP_DATABASE names no database", "srup restore is for a backup by srup backup")
+    if name != database.name():
+        raise Failure(f"SRUP_DATABASE names another database than {name}", "give the name of the one to be changed")
+    fleet = Fleet.open(fleet_dir)
+    with contextlib.closing(C2(fleet)) as c2:
+        asked, good = _go_on(c2)
+    _tell(fleet.directory, "the copy was made", asked, good)
+
+
+def _go_on(c2: C2, made: int | None = None) -> tuple[int, int]:
+    """How many devices are asked, and how many API tokens are good. made: as of disaster.go_on."""
+    asked = disaster.go_on(c2, made)
+    with c2.read() as session:
+        return asked, len(accounts.good_tokens(session, c2.now()))
+
+
+def _tell(directory: Path, since: str, asked: int, good: int) -> None:
+    """What has been done, and what a person has to look at."""
     console.say(f"{directory}: no token before now; {asked} devices are asked what became of what was open")
     console.say("Roll-outs that went on are paused: look at each, then resume it. Everybody has to log in again.")
     console.warn(f"accounts closed since {since} are open again: look at the page Accounts")
