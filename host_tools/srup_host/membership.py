@@ -3,11 +3,12 @@
 The board has made its key pair by then; the fleet learns the public key, and the board is given all else.
 """
 
+import contextlib
 import json
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -49,14 +50,21 @@ def enrol(
     first slash -> contents); the others: as for `belongings`. joins: it is not entered. Raises Failure; the fleet then does not
     have the board."""
     device = guest(newcomer) if joins else register(fleet, newcomer)
-    try:
+    with undone(fleet, device):
         given = {"application": application, "version": version, "settings": settings, "joins": joins}
         put(belongings(fleet, device, newcomer.mpy, **given))
-    except Failure:
+    return device
+
+
+@contextlib.contextmanager
+def undone(fleet: Fleet, device: Device) -> Iterator[None]:
+    """What a board is made of within: where that fails, or is interrupted, the fleet does not have the board."""
+    try:
+        yield
+    except BaseException:
         credentials.revoke(fleet, device.uuid)
         fleet.forget_device(device)
         raise
-    return device
 
 
 def register(fleet: Fleet, newcomer: Newcomer) -> Device:

@@ -1,6 +1,7 @@
 """The virtual board: what is on a new one, and that its power, its resets and its console are a board's."""
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -15,7 +16,7 @@ import pytest
 
 from srup import p256
 from srup_host import bundle as bundles
-from srup_host import device_tree, init
+from srup_host import credentials, device_tree, init
 from srup_host.console import Failure
 from srup_host.virtual import interpreter, making
 from srup_host.virtual.running import VirtualBoard
@@ -509,6 +510,44 @@ def test_what_can_be_seen_to_be_wrong_erases_no_board(virtual, fleet, tmp_path):
     for wrong in (("--name", "other"), ("--name", "-"), ("--heap", "x"), ("--app", "nowhere")):
         virtual("stays", "--fresh", *wrong)
     assert making.exists(tmp_path / "stays") and fleet.device("stays") == before
+
+
+def test_a_flash_of_no_board_is_kept_until_it_is_to_be_erased(virtual, tmp_path):
+    """Of a chip that somebody has read out, say."""
+    Path("kept").mkdir()
+    Path("kept/flash.img").write_bytes(b"all that there is of it")
+    for wrong in (("--heap", "lots"), (), ("--fresh", "--heap", "lots")):
+        virtual("kept", *wrong)
+        assert Path("kept/flash.img").read_bytes() == b"all that there is of it"
+    assert "flash.img in kept already" in virtual("kept")
+    shell.srup("virtual", "kept", "--no-run", "--fresh")
+    assert making.exists(tmp_path / "kept")
+
+
+@pytest.mark.parametrize("fault", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
+@pytest.mark.parametrize("last", ["slots.json", "board.json"])
+def test_a_board_that_is_not_made_to_its_end_is_none_of_the_fleet_s(tmp_path, monkeypatch, fault, last):
+    """And so the next attempt has its name."""
+    fleet = init.create(tmp_path / "fleet", "fleet")
+    put, describe = making._put_contents, making.describe
+
+    def put_until(directory, contents, *key):
+        if f"{device_tree.DATA}/{last}" in contents:
+            raise fault
+        return put(directory, contents, *key)
+
+    def describe_until(directory, *what):
+        describe(directory, *what)
+        if last == "board.json":
+            raise fault
+
+    with monkeypatch.context() as patched, pytest.raises(type(fault)):
+        patched.setattr(making, "_put_contents", put_until)
+        patched.setattr(making, "describe", describe_until)
+        making.make(tmp_path / "attic", fleet, raw_slot=64 * 1024)
+    assert not (tmp_path / "attic").exists()
+    assert (fleet.devices(), credentials.users(fleet)) == ([], [])
+    making.make(tmp_path / "attic", fleet)
 
 
 def test_another_name_for_a_board_that_is_there_is_not_passed_over(virtual, fleet, tmp_path):

@@ -25,7 +25,7 @@ def command(
         ),
     ] = None,
     app_version: Annotated[str, typer.Option(help="Version of --app where that is a folder.")] = "1.0",
-    fresh: Annotated[bool, typer.Option("--fresh", help="Erase the board there, and enrol it as a new one.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Erase what is there, and enrol it as a new board.")] = False,
     flash_size: Annotated[
         int, typer.Option(min=256, metavar="KIB", help="Flash of a new board, in KiB.")
     ] = making.FLASH_SIZE // 1024,
@@ -49,7 +49,7 @@ def command(
     chosen = policies.chosen(policy)
     if fresh or not making.exists(directory):
         fleet = Fleet.open(fleet_dir)
-        if making.exists(directory):
+        if fresh:
             making.check(directory, fleet, name, heap=heap, application=app, joins=join)  # before the old one is gone
             making.remove(directory, fleet)
         making.make(

@@ -44,8 +44,9 @@ def make(
     clock: the board knows the time from the start. settings: in config.json besides the fleet's. Raises Failure; the fleet then does not
     have the board, and the directory nothing of it.
     """
+    _check_free(directory)
+    check(directory, fleet, name, heap=heap, application=application, joins=joins)
     with _new_directory(directory):
-        check(directory, fleet, name, heap=heap, application=application, joins=joins)
         make_flash(directory, flash_size, 2 * raw_slot)
         name = name or directory.resolve().name
         device = membership.enrol(
@@ -57,10 +58,11 @@ def make(
             settings=settings,
             joins=joins,
         )
-        if raw_slot:
-            regions = json.dumps({"regions": [[0, raw_slot], [raw_slot, raw_slot]]})
-            _put_contents(directory, {f"{device_tree.DATA}/slots.json": regions.encode()})
-        describe(directory, device.uuid, heap, clock)
+        with membership.undone(fleet, device):
+            if raw_slot:
+                regions = json.dumps({"regions": [[0, raw_slot], [raw_slot, raw_slot]]})
+                _put_contents(directory, {f"{device_tree.DATA}/slots.json": regions.encode()})
+            describe(directory, device.uuid, heap, clock)
 
 
 def check(
@@ -100,11 +102,14 @@ def exists(directory: Path) -> bool:
 
 
 def remove(directory: Path, fleet: Fleet) -> None:
-    """The board goes, and what the fleet knows of it."""
-    identity = _identity(directory)
-    credentials.revoke(fleet, identity)
-    (fleet.directory / "devices" / f"{identity}.json").unlink(missing_ok=True)
-    (directory / "board.json").unlink()
+    """The board goes, and what the fleet knows of it; a flash that is of no board, too."""
+    if exists(directory):
+        identity = _identity(directory)
+        credentials.revoke(fleet, identity)
+        (fleet.directory / "devices" / f"{identity}.json").unlink(missing_ok=True)
+        (directory / "board.json").unlink()
+    for name in _FLASH:
+        (directory / name).unlink(missing_ok=True)
 
 
 def _identity(directory: Path) -> str:
@@ -118,12 +123,19 @@ def _identity(directory: Path) -> str:
 # The board
 
 
-@contextlib.contextmanager
-def _new_directory(directory: Path) -> Iterator[None]:
-    """A directory for a board that is made within; where none is, nothing is left of what was. What is on its flash is for nobody
-    else to read."""
+def _check_free(directory: Path) -> None:
+    """A flash without a board may be somebody's only copy of one."""
     if exists(directory):
         raise Failure(f"there is a board in {directory} already", "--fresh erases it")
+    for name in _FLASH:
+        if (directory / name).exists():
+            raise Failure(f"there is a {name} in {directory} already, of no board", "--fresh erases it")
+
+
+@contextlib.contextmanager
+def _new_directory(directory: Path) -> Iterator[None]:
+    """A directory for a board that is made within; where that fails, nothing is left of what was. What is on its flash is for nobody
+    else to read."""
     was_there = directory.exists()
     try:
         directory.mkdir(0o700, parents=True, exist_ok=True)
@@ -131,13 +143,13 @@ def _new_directory(directory: Path) -> Iterator[None]:
         raise Failure(f"can't make {directory}: {error.strerror}") from None
     try:
         yield
-    finally:
-        if not exists(directory):
-            for name in _FLASH:
-                (directory / name).unlink(missing_ok=True)
-            if not was_there:
-                with contextlib.suppress(OSError):  # somebody has put something there meanwhile
-                    directory.rmdir()
+    except BaseException:
+        for name in (*_FLASH, "board.json"):
+            (directory / name).unlink(missing_ok=True)
+        if not was_there:
+            with contextlib.suppress(OSError):  # somebody has put something there meanwhile
+                directory.rmdir()
+        raise
 
 
 def make_flash(directory: Path, size: int = FLASH_SIZE, raw: int = 0) -> None:
