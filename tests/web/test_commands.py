@@ -193,3 +193,16 @@ def test_what_is_no_token_is_said_to_be_none(token, monkeypatch):
 def test_without_a_server_it_says_how_to_start_one(tmp_path):
     fleet = init.create(tmp_path / "fleet", "home", https_port=1)
     assert failed("fleet", "list", "--fleet", fleet.directory).endswith("start it: srup serve")
+
+
+def test_the_fleet_s_own_token_is_for_its_own_server_alone(tmp_path, monkeypatch):
+    """SRUP_SERVER and SRUP_CA are another fleet's, and SRUP_TOKEN has been forgotten."""
+    fleet = init.create(tmp_path / "fleet", "home", https_port=1)
+    monkeypatch.setenv("SRUP_CA", str(init.create(tmp_path / "other", "other").ca))
+    for where in ("https://localhost:2", "https://localhost", "https://other.example:1"):
+        monkeypatch.setenv("SRUP_SERVER", where)
+        for at_hand in (("--fleet", fleet.directory), ()):
+            assert failed("fleet", "list", *at_hand).endswith("there is no API token for it; give SRUP_TOKEN")
+    assert not (fleet.directory / "api.token").exists()
+    monkeypatch.setenv("SRUP_SERVER", "https://LOCALHOST:1/")
+    assert failed("fleet", "list", "--fleet", fleet.directory).endswith("start it: srup serve")

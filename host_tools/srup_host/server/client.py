@@ -1,7 +1,7 @@
 """The REST API as the command line uses it: where the server is, what to show it, and what it answers.
 
-SRUP_SERVER and SRUP_TOKEN say so; without them it is the fleet's own server, and an API token that is kept in the fleet's
-directory (api.token, 0600): whoever can read that may do everything anyway. SRUP_CA names the CA that vouches for the server, the
+SRUP_SERVER and SRUP_TOKEN say so; without them it is the fleet's own server, and an API token for that one which is kept in the
+fleet's directory (api.token, 0600): whoever can read that may do everything anyway. SRUP_CA names the CA that vouches for the server, the
 fleet's by default; where there is neither, the machine's.
 """
 
@@ -28,13 +28,12 @@ class Client:
     """Talks to the server of a fleet. Raises Failure for what it refuses, and where it is not there."""
 
     def __init__(self, fleet_dir: Path | None):
-        where, token = os.environ.get("SRUP_SERVER", ""), os.environ.get("SRUP_TOKEN", "")
-        home = fleet.find(fleet_dir) if where and token else Fleet.open(fleet_dir)
-        if home:
-            where = where or f"https://{home.https.host}:{home.https.port}"
-            token = token or _own_token(home)
+        where = os.environ.get("SRUP_SERVER", "")
+        home = fleet.find(fleet_dir) if where else Fleet.open(fleet_dir)
+        url = _url(where or _address(home))
+        token = os.environ.get("SRUP_TOKEN", "") or _own_token(home, url)
         self._http = httpx2.Client(
-            base_url=_url(where),
+            base_url=url,
             verify=_context(home),
             headers={"Authorization": f"Bearer {_checked(token)}"},
             timeout=_TIMEOUT_S,
@@ -64,6 +63,11 @@ class Client:
         if answer.is_success:
             return answer.json()
         raise _refusal(answer)
+
+
+def _address(home: Fleet | None) -> str:
+    """Of the fleet's own server; empty where there is no fleet."""
+    return f"https://{home.https.host}:{home.https.port}" if home else ""
 
 
 def _url(where: str) -> httpx2.URL:
@@ -119,7 +123,11 @@ def _refusal(answer: httpx2.Response) -> Failure:
         return Failure(f"the server answers {answer.status_code}, and not in its own words")
 
 
-def _own_token(home: Fleet) -> str:
+def _own_token(home: Fleet | None, url: httpx2.URL) -> str:
+    """An administrator's, and so for nobody but the fleet's own server."""
+    own = _address(home)
+    if home is None or (url.host, url.port) != (_url(own).host, _url(own).port):
+        raise Failure(f"{url} is not this fleet's own server, and there is no API token for it", "give SRUP_TOKEN")
     path = home.directory / "api.token"
     if not path.exists():
         c2 = C2(home)
