@@ -115,6 +115,29 @@ def test_what_the_server_refuses_is_said_in_one_line(tmp_path):
     story(tmp_path, 0, Ways(), told)
 
 
+def test_a_command_line_whose_token_was_revoked_makes_another(tmp_path):
+    async def told(srup, served):
+        for number in ("1", "2"):
+            assert (await srup("fleet", "list"))[0] == 0
+            assert [str(one["id"]) for one in json.loads((await srup("account", "tokens", "--json"))[1])] == [number]
+            assert (await srup("account", "revoke", number))[0] == 0
+        (served.fleet.directory / "api.token").write_text("")
+        assert (await srup("fleet", "list"))[0] == 0
+        assert (served.fleet.directory / "api.token").stat().st_mode & 0o777 == 0o600
+        revoked = (await srup("account", "token", "mine", "viewer"))[1].strip()
+        await srup("account", "revoke", "4")
+        code, _, err = await srup("fleet", "list", SRUP_TOKEN=revoked)
+        assert code == 2 and "API token is not valid" in err
+        elsewhere = f"sqlite:///{tmp_path / 'elsewhere.sqlite'}"
+        (served.fleet.directory / "api.token").unlink()
+        for _ in range(2):
+            code, _, err = await srup("fleet", "list", SRUP_DATABASE=elsewhere)
+            assert code == 2 and "the server has another database" in err and len(err.splitlines()) == 1
+        assert len(json.loads((await srup("account", "tokens", "--json", SRUP_DATABASE=elsewhere))[1])) == 1
+
+    story(tmp_path, 0, Ways(), told)
+
+
 def test_what_keeps_a_device_waiting_is_said(tmp_path):
     async def told(srup, served):
         served.release("2.0", tmp_path)

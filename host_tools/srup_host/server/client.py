@@ -5,6 +5,7 @@ fleet's directory (api.token, 0600): whoever can read that may do everything any
 fleet's by default; where there is neither, the machine's.
 """
 
+import contextlib
 import os
 import re
 import ssl
@@ -19,6 +20,7 @@ from srup_host.console import Failure
 from srup_host.fleet import Fleet
 from srup_host.server import accounts
 from srup_host.server.c2 import C2
+from srup_host.server.errors import NotLoggedIn
 from srup_host.server.roles import Role
 
 _TIMEOUT_S = 30
@@ -31,7 +33,9 @@ class Client:
         where = os.environ.get("SRUP_SERVER", "")
         home = fleet.find(fleet_dir) if where else Fleet.open(fleet_dir)
         url = _url(where or _address(home))
-        token = os.environ.get("SRUP_TOKEN", "") or _own_token(home, url)
+        given = os.environ.get("SRUP_TOKEN")
+        self._own = None if given else _owner(home, url)  # whose own token it is
+        token = given or (_own_token(self._own) if self._own else "")
         self._http = httpx2.Client(
             base_url=url,
             verify=_context(home),
@@ -56,13 +60,19 @@ class Client:
         return self._call("POST", "/bundles", content=files.read(path))
 
     def _call(self, method: str, path: str, **what: Any) -> Any:
-        try:
-            answer = self._http.request(method, f"/api/v1{path}", **what)
-        except httpx2.HTTPError as error:
-            raise _unreachable(str(self._http.base_url), error) from None
+        answer = self._ask(method, path, **what)
+        if answer.status_code == 401 and self._own:
+            self._http.headers["Authorization"] = f"Bearer {_renewed(self._own)}"
+            answer = self._ask(method, path, **what)
         if answer.is_success:
             return answer.json()
         raise _refusal(answer)
+
+    def _ask(self, method: str, path: str, **what: Any) -> httpx2.Response:
+        try:
+            return self._http.request(method, f"/api/v1{path}", **what)
+        except httpx2.HTTPError as error:
+            raise _unreachable(str(self._http.base_url), error) from None
 
 
 def _address(home: Fleet | None) -> str:
@@ -123,16 +133,41 @@ def _refusal(answer: httpx2.Response) -> Failure:
         return Failure(f"the server answers {answer.status_code}, and not in its own words")
 
 
-def _own_token(home: Fleet | None, url: httpx2.URL) -> str:
-    """An administrator's, and so for nobody but the fleet's own server."""
+def _owner(home: Fleet | None, url: httpx2.URL) -> Fleet:
+    """The fleet at hand, if this is its own server: its own token is an administrator's, and for nobody else."""
     own = _address(home)
     if home is None or (url.host, url.port) != (_url(own).host, _url(own).port):
         raise Failure(f"{url} is not this fleet's own server, and there is no API token for it", "give SRUP_TOKEN")
-    path = home.directory / "api.token"
-    if not path.exists():
-        c2 = C2(home)
-        with c2.write() as session:
-            secret, _ = accounts.make_token(session, "command-line", Role.ADMIN, c2.now())
-        c2.close()
-        files.write_new(path, f"{secret}\n".encode(), 0o600)
-    return files.read(path).decode().strip()
+    return home
+
+
+def _own_token(home: Fleet) -> str:
+    return _kept(home) or _make_token(home)
+
+
+def _renewed(home: Fleet) -> str:
+    """Another one for what the server has refused: it was revoked, and whoever is here may make as many as they like."""
+    kept = _kept(home)
+    with contextlib.closing(C2(home)) as c2:
+        try:
+            with c2.read() as session:
+                accounts.program(session, kept, c2.now())
+        except NotLoggedIn:
+            return _make_token(home)
+    raise Failure("the server has another database than there is here", "set SRUP_DATABASE as it has it")
+
+
+def _kept(home: Fleet) -> str:
+    path = _path(home)
+    return files.read(path).decode(errors="replace").strip() if path.exists() else ""
+
+
+def _make_token(home: Fleet) -> str:
+    with contextlib.closing(C2(home)) as c2, c2.write() as session:
+        secret, _ = accounts.make_token(session, "command-line", Role.ADMIN, c2.now())
+    files.replace(_path(home), f"{secret}\n".encode(), 0o600)
+    return secret
+
+
+def _path(home: Fleet) -> Path:
+    return home.directory / "api.token"
