@@ -1,14 +1,16 @@
 """srup fleet and srup rollout against a server that runs, as a person and as a script use them."""
 
 import asyncio
+import http.server
 import json
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 
-from srup_host import init
+from srup_host import init, net
 from srup_host.simulate import cards
 from srup_host.simulate.crowd import Crowd
 from srup_host.simulate.ways import Ways
@@ -229,3 +231,25 @@ def test_the_fleet_s_own_token_is_for_its_own_server_alone(tmp_path, monkeypatch
     assert not (fleet.directory / "api.token").exists()
     monkeypatch.setenv("SRUP_SERVER", "https://LOCALHOST:1/")
     assert failed("fleet", "list", "--fleet", fleet.directory).endswith("start it: srup serve")
+
+
+def test_another_web_server_is_not_taken_for_one_of_srup_s(tmp_path, monkeypatch):
+    """It has a page for whatever it is asked."""
+
+    class Pages(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"<html>Welcome")
+
+        def log_message(self, *_):
+            pass
+
+    fleet = init.create(tmp_path / "fleet", "home")
+    with http.server.HTTPServer(("localhost", 0), Pages) as server:
+        server.socket = net.server_context(fleet).wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        monkeypatch.setenv("SRUP_SERVER", f"https://localhost:{server.server_port}")
+        monkeypatch.setenv("SRUP_TOKEN", "srup_x")
+        monkeypatch.setenv("SRUP_CA", str(fleet.ca))
+        assert "is no server of srup's; see SRUP_SERVER" in failed("fleet", "list")

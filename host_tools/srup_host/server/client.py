@@ -64,9 +64,12 @@ class Client:
         if answer.status_code == 401 and self._own:
             self._http.headers["Authorization"] = f"Bearer {_renewed(self._own)}"
             answer = self._ask(method, path, **what)
-        if answer.is_success:
+        if not answer.is_success:
+            raise _refusal(answer)
+        try:
             return answer.json()
-        raise _refusal(answer)
+        except ValueError:
+            raise Failure(f"what is at {self._http.base_url} is no server of srup's", "see SRUP_SERVER") from None
 
     def _ask(self, method: str, path: str, **what: Any) -> httpx2.Response:
         try:
