@@ -71,6 +71,13 @@ def test_a_slip_of_the_pen_is_exit_code_2(arguments):
     assert result.code == 2 and result.out == b"" and "Usage: " in result.err
 
 
+@pytest.mark.parametrize(
+    "command", ["account revoke", "audit heads --most", "virtual board --flash-size", "simulate", "rollout show"]
+)
+def test_a_number_beyond_all_bounds_is_a_slip_of_the_pen(fleet, command):
+    assert run(*command.split(), 10**20).code == 2
+
+
 def test_a_misspelt_command_is_guessed():
     assert "bundle" in run("bundel").err
 

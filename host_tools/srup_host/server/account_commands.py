@@ -72,7 +72,9 @@ def tokens(
 
 @app.command()
 def revoke(
-    number: Annotated[int, typer.Argument(metavar="NUMBER", help="Of an API token: srup account tokens.")],
+    number: Annotated[
+        int, typer.Argument(metavar="NUMBER", min=1, max=2**53, help="Of an API token: srup account tokens.")
+    ],
     fleet_dir: FleetOption = None,
 ) -> None:
     """Revoke an API token: it is good no more, at once."""

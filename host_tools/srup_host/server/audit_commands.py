@@ -37,7 +37,7 @@ def head(fleet_dir: FleetOption = None) -> None:
 
 @app.command()
 def heads(
-    most: Annotated[int, typer.Option("--most", min=1, help="So many of the newest.")] = 10_000,
+    most: Annotated[int, typer.Option("--most", min=1, max=2**53, help="So many of the newest.")] = 10_000,
     fleet_dir: FleetOption = None,
 ) -> None:
     """The heads that the server has signed, one an hour: JSON Lines, the newest last. For srup audit verify --head."""

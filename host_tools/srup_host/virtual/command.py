@@ -27,7 +27,7 @@ def command(
     app_version: Annotated[str, typer.Option(help="Version of --app where that is a folder.")] = "1.0",
     fresh: Annotated[bool, typer.Option("--fresh", help="Erase what is there, and enrol it as a new board.")] = False,
     flash_size: Annotated[
-        int, typer.Option(min=256, metavar="KIB", help="Flash of a new board, in KiB.")
+        int, typer.Option(min=256, max=262_144, metavar="KIB", help="Flash of a new board, in KiB.")
     ] = making.FLASH_SIZE // 1024,
     heap: Annotated[
         str, typer.Option(help="Heap of a new board. Objects are twice as large as on a chip: this is like 190 KB.")
