@@ -144,11 +144,31 @@ def forged(lines, site, of, **other):
         ("send ACTION", {"action": "send DATA confirm"}),
         ("send ACTION", {"subject": "0f0f0f0f-0f0f-4f0f-8f0f-0f0f0f0f0f0f"}),
         ("send ACTION", {"frame": ""}),
+        ("heard answer", {"details": []}),
+        ("heard answer", {"details": "status"}),
+        ("heard answer", {"action": ["heard", "answer"]}),
+        ("device enrolled", {"details": []}),
+        ("device enrolled", {"subject": {}}),
+        ("device quarantined", {"details": None}),
+        ("device quarantined", {"actor": 1}),
     ],
 )
 def test_who_has_the_audit_key_can_not_say_of_a_frame_what_it_does_not(site, lines, keys, action, other):
     assert audit_verify.verify(forged(lines, site, action), *keys)
     assert "of the audit log is not good" in fails(forged(lines, site, action, **other), keys)
+
+
+@pytest.mark.parametrize("deep", ["[" * 100_000, '{"head":' * 100_000])
+def test_a_line_that_is_deeper_than_any_parser_goes_is_no_good_one(lines, keys, deep):
+    assert "line 3 of the audit log is not good" in fails([*lines[:2], deep], keys)
+    assert "none of this audit key's" in fails(lines, keys, deep)
+
+
+@pytest.mark.parametrize("number", ["1", 1.5, [], True])
+def test_a_head_of_what_is_no_number_is_none_even_if_signed(site, lines, keys, number):
+    head = audit.head_line(site.c2.audit_key, number, audit.hash_of(lines[0]), 0)
+    assert "none of this audit key's" in fails(lines, keys, head)
+    assert f"line {len(lines)} of the audit log is not good" in fails([*lines[:-1], head], keys)
 
 
 def test_no_frame_of_nobody_s_is_one_to_a_device(site, lines, keys):

@@ -30,7 +30,17 @@ from srup_host.receiving import Kind
 from srup_host.server import audit
 from srup_host.tables import Sent
 
-_FIELDS = {"number", "at", "actor", "action", "subject", "details", "frame", "previous"}
+_FIELDS = {
+    "number": int,
+    "at": int,
+    "actor": str,
+    "action": str,
+    "subject": str,
+    "details": dict,
+    "frame": str,
+    "previous": str,
+}
+_NOT_GOOD = (ValueError, TypeError, KeyError, RecursionError, BadSignature, InvalidKey, Malformed)
 
 Given = Mapping[str, Sequence[bytes]]  # role -> public keys of the fleet that the verifier has from elsewhere
 
@@ -64,7 +74,7 @@ def verify(lines: Iterable[str], audit_key: bytes, given: Given | None = None, k
             if log.head:
                 raise ValueError("a line after the head")
             _take(log, text.rstrip("\n"), audit_key)
-        except (ValueError, TypeError, KeyError, BadSignature, InvalidKey, Malformed) as error:
+        except _NOT_GOOD as error:
             raise Failure(f"line {position} of the audit log is not good: {error}", code=REFUSED) from None
     if log.head is None:
         raise Failure("the audit log has no head at its end: it is cut off", code=REFUSED)
@@ -85,7 +95,7 @@ def _take(log: Log, text: str, audit_key: bytes) -> None:
             raise ValueError("the head is not of the last line")
         log.head = fields
         return
-    if fields.keys() != _FIELDS:
+    if {name: type(value) for name, value in fields.items()} != _FIELDS:
         raise ValueError("not the fields of a line")
     if fields["number"] != len(log.hashes) + 1:
         raise ValueError(f"its number is {fields['number']}, not {len(log.hashes) + 1}")
@@ -200,6 +210,8 @@ _FRAMES: dict[str, _Check] = {"send": _check_sent, "heard": _check_heard, "alarm
 
 def check_head(fields: dict[str, Any], audit_key: bytes) -> None:
     """Raises BadSignature unless the audit key signed this head; KeyError, ValueError where it is none."""
+    if type(fields["head"]) is not int:
+        raise ValueError("its head is no number of a line")
     signed = audit.encode({name: fields[name] for name in ("head", "hash", "at")})
     signing.verify(audit_key, audit.HEAD + signed.encode(), bytes.fromhex(fields["signature"]))
 
@@ -223,7 +235,7 @@ def _check_one(log: Log, kept: str, audit_key: bytes) -> None:
     try:
         head = json.loads(kept)
         check_head(head, audit_key)
-    except (ValueError, TypeError, KeyError, BadSignature):
+    except _NOT_GOOD:
         raise Failure("the head to compare with is none of this audit key's", code=REFUSED) from None
     try:
         _match(log, head)
