@@ -15,6 +15,7 @@ import time
 from srup_boot import hw, start
 
 PAUSE_S = 60  # before recovery tries again
+ENOENT = 2
 
 # Collect before memory is full: what lasts stays together, and TLS finds its 17 KB in one piece.
 gc.threshold(gc.mem_free() >> 4)
@@ -82,8 +83,8 @@ def provisioned():
     try:
         os.stat("/srup-data/config.json")
         return True
-    except OSError:
-        return False
+    except OSError as error:
+        return error.args[0] != ENOENT  # a flash that fails to say so may have it
 
 
 recovery = start.chosen.slot == start.NONE

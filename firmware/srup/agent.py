@@ -36,7 +36,7 @@ class Agent:
         self._at_work = False  # in `poll`: a hook of the application may call that, too
         self._starved = 0  # times in a row that there was no memory for it
         self._rest = None  # Rest, in low power
-        self._taken_up = False  # what the last start left RECEIVED
+        self._taken_up = False  # what the last start, or a fault, has left RECEIVED
         self._wish = None  # what a person at the device asks for
         self._crashed = False
         self._ordered = False  # a transaction asks for a restart
@@ -111,7 +111,7 @@ class Agent:
     def _in_record(self, change):
         try:
             change(late.once("srup_boot.record").load(self._root))
-        except OSError as error:
+        except (OSError,) + NO_ROOM as error:
             self._log("boot record not saved: %s" % error)
 
     def publish(self, topic, payload, retain=False, qos=0):
@@ -205,8 +205,8 @@ class Agent:
         if road and self._wish and road.wish(*self._wish):
             self._wish = None
         if road and not self._taken_up:
-            self._taken_up = True  # whatever comes of it; now, when the application has its hooks in place
-            road.take_up()
+            road.take_up()  # now, when the application has its hooks in place
+            self._taken_up = True
         if road and road.receive(message and message[1]):
             self._starved = 0
         self._notice_connection()
@@ -220,13 +220,19 @@ class Agent:
             from srup.rest import Rest
 
             self._rest = Rest(self._session, self._transport, self._start_network, self._log)
-        road = self._road
-        asleep = self._rest.sleeps(road.idle() or road.cut_off() if road else not self._late.begun())
+        asleep = self._rest.sleeps(self._is_idle())
         self._was_up = self._was_up and not asleep
         if not self._session.interval:
             self._rest.rise()
             self._rest = None
         return asleep
+
+    def _is_idle(self):
+        """Is there nothing to do, or nothing that can be done without a connection?"""
+        road = self._road
+        if road:
+            return road.idle() or road.cut_off()
+        return not self._late.begun() and (self._taken_up or not self._transport.up)
 
     def _by_mqtt(self):
         return self._connect(self.config.broker, self.config.uuid, self.config.authorities, self._clock.other_date)
@@ -319,7 +325,7 @@ class Agent:
             self._road_used = port.ticks_ms()
         elif road and (self._has_to_connect_first(road) or not port.within(limits.LINGER, self._road_used)):
             self._clock.keep_floor()
-            self._road = None
+            self._road, self._taken_up = None, not road.held()
             late.empty(road)
             self._late.let_go("road")
 
@@ -383,7 +389,7 @@ class Agent:
 
         try:
             ends.end(self._root)
-        except OSError as error:
+        except (OSError,) + NO_ROOM as error:
             self._log("not marked: %s" % error)  # it is still on record: at the next start, then
 
     def _restart_as_ordered(self):

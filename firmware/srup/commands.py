@@ -1,6 +1,6 @@
 """Step 6 of protocol.md, section 2: the values of a command are judged now, and acted on; each is answered once."""
 
-from srup import port, reply, status, update, wire
+from srup import keys, port, reply, status, update, wire
 from srup.errors import Refused, StorageError
 
 # What says of a command that it was not carried out; else it is ACTION_FAIL
@@ -71,19 +71,29 @@ class Commands:
                 self.fail(command)
 
     def _take_up_initiates(self):
-        """Those that came during a trial, or just before a cut: the newest, which supersedes the others."""
+        """Those that came during a trial, or just before a cut: the newest, which supersedes the others, if its key is still one."""
         newest = None
         for command in self._received():
             if command.type == wire.INITIATE and command.token != self._updater.token:
+                if newest:
+                    self.close(
+                        newest, status.SUPERSEDED
+                    )  # each in a record of its own: older agents may have left any number
                 newest = command
-        if newest:
+        if newest and self._store.get(keys.entry(keys.COMMAND, newest.key_id)):
             self.obey(newest)
+        elif newest:
+            self.close(newest, status.SUPERSEDED)
 
     def _is_overtaken(self, command):
-        """Has its authority key been obeyed since? Then it may have taken back what this one says."""
+        """Has an authority key been obeyed since? Then it may have taken back what this one says."""
         if command.element("name") not in _AUTHORITY:
             return False
-        return self._store.get(b"T" + command.key_id + command.target) != command.token  # see srup.replay
+        newest = b""
+        for entry, token in self._store.items(b"T"):  # see srup.replay
+            if entry[9:] == command.target and self._store.get(keys.entry(keys.AUTHORITY, entry[1:9])):
+                newest = max(newest, token)
+        return newest != command.token
 
     def _fail_activate(self, command):
         ours = command.token == self._updater.token

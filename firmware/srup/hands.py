@@ -52,7 +52,7 @@ class Hands:
         )
         self.commands = Commands(
             road.store,
-            road.replay.received,
+            road.received,
             self.updater,
             road.outbox,
             road.hooks,

@@ -23,6 +23,7 @@ RECEIVED = const(1)
 DONE = const(2)
 
 _HEAD = const(42)  # state, type, key_id 8, token 16, target 16
+_AT_ONCE = const(24)  # entries that go with a record: older agents may have left more than one holds
 
 
 class Command:
@@ -88,7 +89,11 @@ class Replay:
 
     def full(self):
         """So much is to be done yet that nothing more is to be admitted."""
-        return len([1 for _, value in self._store.items(b"X") if value[0] == RECEIVED]) >= limits.TRANSACTIONS
+        return self.open() >= limits.TRANSACTIONS
+
+    def open(self):
+        """How many frames are still RECEIVED."""
+        return len([1 for _, value in self._store.items(b"X") if value[0] == RECEIVED])
 
     def admit(self, authenticated):
         """Authenticated -> Command, recorded. Raises Repeated, Refused (with the status to answer) or StorageError."""
@@ -156,6 +161,8 @@ class Replay:
         excess = len(known) + 1 - limits.TRANSACTIONS
         changes = {}
         for token in sorted(known):
+            if len(changes) >= _AT_ONCE:
+                break
             if excess > 0 and token not in open_tokens and (excess > limits.OUTBOX or not self._unanswered(token)):
                 excess -= 1
                 changes[b"S" + token] = None
@@ -168,9 +175,12 @@ class Replay:
         return entry is not None and entry[1]
 
     def received(self):
-        """[Command] still in state RECEIVED, oldest token first: what a power cut left open."""
+        """Generator of the Commands still in state RECEIVED, oldest token first: what a power cut left open. One is in memory at a
+        time; and what is closed meanwhile is left out."""
         entries = [item for item in self._store.items(b"X") if item[1][0] == RECEIVED]
-        return [self._command(*item) for item in sorted(entries, key=lambda item: item[1][10:26])]
+        for entry, value in sorted(entries, key=lambda item: item[1][10:26]):
+            if self._store.get(entry) == value:
+                yield self._command(entry, value)
 
     def _command(self, entry, value):
         frame = value[_HEAD:]

@@ -76,17 +76,27 @@ class Road:
 
     def can_wait(self):
         """Nothing is under way, and what is left to be said is in the store."""
-        open_yet = self._obeying or self._command or self._left or self._reading or self.reports
-        return not open_yet and self.state() in _RESTING and self.session.ending is None
+        return not (self._busy() or self.reports) and (self.state() in _RESTING or self.held())
 
     def cut_off(self):
-        """All that is left takes a connection, and there is none: it can be slept through."""
-        busy = self._transport.up or self._obeying or self._has_to_obey() or self._reading
-        return not busy and self.state() in _RESTING + _UNSETTLED and self.session.ending is None
+        """All that is left takes a connection, and there is none: it can be slept through. Not DOUBT, which ends by itself."""
+        waits = self.state() in _RESTING + (transaction.WAITING,) or self.held()
+        return waits and not (self._busy() or self._transport.up)
+
+    def _busy(self):
+        left = (self._left or self._found) and not self.held()
+        return left or self._obeying or self._command or self._reading or self.session.ending is not None
+
+    def held(self):
+        """What a fault has left open waits, in the store, for the next connection: flash that fails is not worn in each round."""
+        return self._left == _AFTER_FAULT and not (self._transport.up or self._at_work())
+
+    def _at_work(self):
+        return self._hands is not None and self._hands.updater.at_work()
 
     def fetching(self):
         """True while an update is being fetched."""
-        return self.state() == transaction.FETCHING
+        return self.state() == transaction.FETCHING and not self.held()
 
     def working(self):
         """True while there is a next piece of it to be done now."""
@@ -107,7 +117,11 @@ class Road:
             if self._obeys.load():
                 from srup.hands import Hands
 
-                self._hands = Hands(self, self._restart)
+                try:
+                    self._hands = Hands(self, self._restart)
+                except StorageError:
+                    self._left = _AFTER_FAULT
+                    raise
                 self._found = False
         return self._hands
 
@@ -119,7 +133,7 @@ class Road:
 
     def let_go_of_hands(self):
         """They are made again when they are needed; those that are at work stay."""
-        if not (self._obeying or self._hands and self._hands.updater.at_work()):
+        if not (self._obeying or self._at_work()):
             self._hands = None
             self._obeys.let_go()
 
@@ -182,15 +196,22 @@ class Road:
 
     def take_up(self):
         """Commands that the last start left open are obeyed or answered, in the rounds that follow."""
-        self._left = bool(self.replay.received())
+        self._left = self.replay.open() > 0
+
+    def received(self):
+        """Generator of the Commands that are open, but for those whose report has still to go: that closes them."""
+        for command in self.replay.received():
+            if not any(command.record in changes for _, _, changes in self.reports):
+                yield command
 
     # on it goes
 
     def pieces(self, up, down_since):
         """Generator: what there is to do in this round, in bounded pieces, (function, argument ...) each. The caller calls them, and
         not this, to have that much more of a chip's stack for them. up, down_since: as for Updater.watch"""
-        if self._has_to_obey() and (up or self._left != _AFTER_FAULT):  # flash that fails is not worn in each round
-            yield from self._obeyed()
+        if self._has_to_obey():
+            if up or self._left != _AFTER_FAULT:
+                yield from self._obeyed()
         elif self.fetching() or (self._watches(up) and not self._reading and not self._has_to_say(up)):
             yield (self.hands,)
         if self.working():
@@ -300,6 +321,10 @@ class Road:
             call(*arguments)
         except Exception:
             self._left = _AFTER_FAULT  # it is on record, and taken up again
+            if not (
+                before or self._at_work()
+            ):  # what the hands remember may not be on record: they find out, made anew
+                self._hands, self._found = None, self.state() not in _RESTING
             raise
         finally:
             self._obeying = before

@@ -5,7 +5,7 @@ the board was started once more.
 """
 
 from srup import late, limits, port, reply, status, transaction, update, wire
-from srup.errors import NO_ROOM, Refused, StorageError, UpdateFailed
+from srup.errors import NO_ROOM, Refused, UpdateFailed
 from srup.limits import const
 from srup_boot import record as boot
 
@@ -67,15 +67,18 @@ class Updater:
         changes.update(transaction.change(after, token, signer, brings, tree))
         self._store.put(changes)
         self.state, self.token, self._signer, self._brings, self._tree = after, token, signer, brings, tree
+        then = update.TRIAL_CONFIRMED if update.HAND in effects else None
         try:
             for effect in effects:
                 if effect != update.DISCARD:
                     self._carry_out(effect)
                 elif brought in (_STAGED, _DATA):  # what else there is lies in nobody's way
                     self._where(brought).discard_other()
-        except (Refused, StorageError, OSError) as error:  # nothing whole in the other slot; or flash would not take it
-            self._log(str(error))
-            self.event(update.UNCARRIED)
+        except Exception as error:  # noqa: BLE001 - nothing whole in the other slot; flash would not take it; no memory for it
+            self._log("%s: %s" % (type(error).__name__, error))
+            then = update.UNCARRIED
+        if then:
+            self.event(then)
         return True
 
     def _finished(self, value):
@@ -113,7 +116,6 @@ class Updater:
         elif effect == update.HAND:
             self._check_staged()
             self._data().hand_over(self.token)
-            self.event(update.TRIAL_CONFIRMED)
         elif effect == update.SWITCH:
             self._switch()
         elif effect == update.GO_BACK:
@@ -144,12 +146,12 @@ class Updater:
 
     def _go_back(self, reason=boot.SELF_TEST):
         """True once that is in the boot record. If not, the restart goes on to the next of the trial's boots, of which there are
-        few."""
+        few: whatever it is, it must not end a trial that runs, by which the version before would be discarded."""
         try:
             self._slots.revert(reason)
             return True
-        except StorageError as error:
-            self._log(str(error))
+        except Exception as error:  # noqa: BLE001 - of flash, or no memory
+            self._log("%s: %s" % (type(error).__name__, error))
             return False
 
     # fetching

@@ -28,6 +28,7 @@ SLOW = "minutes: the disk that it runs on is Python there"
 # What does not run on the chip; "*" is the rest of the module.
 NOT: dict[str, dict[str, str]] = {
     "test_actions": {"*": MEMORY},
+    "test_after_faults": {"*": MEMORY},
     "test_agent": {"*": MEMORY},
     "test_backings": {"*": SLOW},
     "test_boot": {"test_a_fault_in_choosing_is_recovery": BOOT, "test_a_torn_copy_is_ignored": SLOW},

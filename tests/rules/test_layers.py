@@ -80,7 +80,7 @@ ALLOWED = {
     "cause": FOUNDATION,
     "hooks": set(),
     "late": {"limits"},
-    "commands": FOUNDATION | {"wire", "update", "reply"},
+    "commands": FOUNDATION | {"wire", "update", "reply", "keys"},
     "hands": FOUNDATION
     | {"wire", "updater", "commands", "actions", "inventory", "health"}
     | {"slots", "partition_slots", "firmware_slots", "pair_slots", "data_slots", "paths"},

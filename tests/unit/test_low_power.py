@@ -142,8 +142,8 @@ def test_what_waits_for_a_connection_that_is_gone_is_slept_through_and_said_late
         assert len(board.slept) > 1, "and now there is nothing left to be said"
 
 
-def test_an_inventory_that_nobody_has_heard_and_an_update_in_doubt_are_slept_through():
-    for state in (transaction.DOUBT, transaction.WAITING, None):
+def test_an_inventory_that_nobody_has_heard_and_an_update_that_waits_for_the_network_are_slept_through():
+    for state in (transaction.WAITING, None):
         with Clocked() as board:
             resting(board, state)
             if not state:
@@ -155,6 +155,22 @@ def test_an_inventory_that_nobody_has_heard_and_an_update_in_doubt_are_slept_thr
             board.ticks.pass_ms(limits.AWAKE)
             sleep_through(board, 2)
             assert board.slept, state
+
+
+def test_whether_it_was_the_network_is_settled_before_the_board_sleeps():
+    """Asleep it does not look for that: just awake again, it took what it had slept through for the time in which there was none."""
+    with Clocked() as board:
+        resting(board, transaction.DOUBT)
+        port.network_start = lambda wifi, ppp: None
+        board.air.up = False
+        sleep_through(board)
+        board.slept.clear()
+        board.ticks.pass_ms(limits.AWAKE)
+        sleep_through(board)
+        assert not board.slept and board.road.state() == transaction.DOUBT
+        board.ticks.pass_ms(board.agent.config.trial_s * 1000)
+        sleep_through(board)
+        assert board.slept and board.road.state() == transaction.WAITING
 
 
 def test_a_download_a_trial_and_a_restart_are_not_slept_through_for_want_of_a_connection():

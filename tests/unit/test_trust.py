@@ -105,7 +105,7 @@ def test_every_flipped_bit_of_a_signed_frame_is_refused_by_name():
         bad[bit >> 3] ^= 1 << (bit & 7)
         caught = raises((Malformed, WrongTarget, BadSignature), board.receive, bad)
         assert caught.reason in ("malformed", "target", "signature")
-    assert not board.replay.received()
+    assert not board.replay.open()
     assert board.receive(frame)
 
 

@@ -10,6 +10,7 @@ from tests.unit.bundles import build
 from tests.unit.check import raises
 from tests.unit.scratch import exists
 from tests.unit.server import token
+from tests.unit.test_road import failing
 from tests.unit.test_slots import NEW, ON_NONE, boot, save, stage
 
 ACTIVATE = COMMAND.frame(wire.ACTIVATE, token=token())
@@ -164,3 +165,30 @@ def test_a_boot_record_that_can_not_be_written_at_all_restarts_the_board_once_an
         os.rmdir(path)
         board.restart()
         assert board.agent._choice.trial and board.receive() == [(token(), status.ACTIVATE_TRIAL)]
+
+
+def with_one_staged(board):
+    with_slot_a(board)
+    staged(board, build(NEW))
+    return board.hands.slots
+
+
+def test_an_activation_for_which_there_is_no_memory_has_failed_and_is_no_trial():
+    """The board was on trial by its own word, with nothing to end that, until somebody ordered a restart."""
+    with Board() as board:
+        slots = with_one_staged(board)
+        slots.manifest = failing(slots.manifest, 1, MemoryError())
+        assert board.receive(ACTIVATE) == [(token(), status.ACTIVATE_FAIL)]
+        assert board.road.state() == transaction.IDLE and not record.load(board.root).on_trial()
+
+
+def test_a_trial_that_can_not_be_taken_back_for_want_of_memory_keeps_the_version_before():
+    with Board() as board:
+        with_one_staged(board)
+        kept, restarted = [], []
+        updater = board.hands.updater
+        updater.state, updater._restart = transaction.TRIAL, lambda: restarted.append(True)
+        updater._slots.revert = failing(lambda reason: None, 1, MemoryError())
+        updater._slots.discard_other = lambda: kept.append(False)
+        updater.event("UNHEALTHY")
+        assert restarted and not kept and updater.state == transaction.TRIAL
