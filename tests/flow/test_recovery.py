@@ -171,7 +171,7 @@ def test_a_network_that_fails_during_the_trial_costs_no_update(tmp_path: Path) -
 
 
 def refuse_the_first_write(world: World) -> None:
-    """The board's flash is worn out: the store is damaged, and what is to be written of that is not taken."""
+    """The board's flash is worn out: the store is damaged, what is to be written of that is not taken, and what is there can't be asked."""
     folder = world.folder / "worn-out"
     _planted(
         folder / "lib" / "srup" / "store.py",
@@ -182,7 +182,13 @@ def refuse_the_first_write(world: World) -> None:
             "        payload = _payload(changes)\n        if " + WORN + " or len(payload) > _RECORD:",
         ),
     )
-    _planted(folder / "main.py", FIRMWARE / "main.py", ("PAUSE_S = 60", "PAUSE_S = 1"))
+    asked = '        os.stat("/srup-data/config.json")'
+    _planted(
+        folder / "main.py",
+        FIRMWARE / "main.py",
+        ("PAUSE_S = 60", "PAUSE_S = 1"),
+        (asked, f"        if {WORN}:\n            raise OSError(5)\n{asked}"),
+    )
     making.put(world.board.directory, str(folder))
 
 
