@@ -107,7 +107,8 @@ class Joins:
             return Event(Kind.DUPLICATE, device, token, name="JOIN_REQUEST")
         self._folder.mkdir(mode=0o700, exist_ok=True)
         description = console.printable(elements["description"].decode("utf-8", "replace"))
-        waiting = Waiting(device, key.hex(), description, self._now(), token.hex(), self._fleet.has(device))
+        first = before.first if before else ""  # of the same key, and so of the same words
+        waiting = Waiting(device, key.hex(), description, self._now(), token.hex(), self._fleet.has(device), first)
         self._write(waiting)
         if waiting.known:
             return self._alarm(device, token, "asks to join, and is in the fleet", unverified)
@@ -197,10 +198,10 @@ class Joins:
     def compared(self, device: str, person: str) -> None:
         """Before `accept`, and in a transaction of its own, for that one fails: this person has compared the words. Kept of the first
         of two persons, where the device takes two; nothing for any other device. Raises Failure."""
-        waiting = self.one(device)
-        if not waiting.known or not self._fleet.has(waiting.uuid) or waiting.first:
-            return
         with self._ledger.together() as session:
+            waiting = self.one(device)
+            if not waiting.known or not self._fleet.has(waiting.uuid) or waiting.first:
+                return
             audit.append(session, self._now(), "join compared", waiting.uuid, {"words": waiting.words})
             self._write(replace(waiting, first=person))
 
@@ -223,11 +224,11 @@ class Joins:
         if name and not NAME.fullmatch(name):
             raise Failure(f"{name!r} is no device name", "1 to 32 of A-Z a-z 0-9 . _ -")
         secret, until = secrets.token_hex(_SECRET), self._now() + VOUCHER_MS
-        identity, kept = secrets.token_hex(4), self._vouchers()
-        with self._ledger.together() as session:
+        identity = secrets.token_hex(4)
+        with self._ledger.together() as session:  # or one that is used meanwhile would come back
             told = {"name": name, "until": until}
             audit.append(session, self._now(), "voucher made", f"voucher:{identity}", told)
-            self._keep(kept | {identity: {"secret": secret, **told}})
+            self._keep(self._vouchers() | {identity: {"secret": secret, **told}})
         return secret, until
 
     def void_vouchers(self) -> None:

@@ -208,7 +208,7 @@ class Ledger:
             return self._record_all(session, members, kind, told)
 
     def activate_group(self, token: bytes, members: Iterable[Device]) -> list[Sent]:
-        """Have those run what this INITIATE of their group has staged."""
+        """Have those run what this INITIATE of their group has staged; where nobody has, nothing is signed."""
         self._key_id(wire.ACTIVATE, {})
         with self.together() as session:
             staged = [
@@ -216,7 +216,7 @@ class Ledger:
                 for device in members
                 if session.get_one(Transaction, (device.uuid, token)).status == status.UPDATE_SUCCESS
             ]
-            return self._record_all(session, staged, wire.ACTIVATE, {"token": token})
+            return self._record_all(session, staged, wire.ACTIVATE, {"token": token}) if staged else []
 
     def _opened(
         self, device: Device, token: bytes, kind: int, key_id: bytes, expected: Mapping[str, str] | None

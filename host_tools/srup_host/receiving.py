@@ -71,13 +71,15 @@ class Receiver:
             device, unverified = self._authentic(uuid, frame)
         except (Malformed, BadSignature, InvalidKey, Failure) as error:
             return self.refuse(session, uuid, frame, str(error))
-        registry.enrol(session, device, self._now())
+        at = self._now()  # once: all that follows from a frame was so at the same time
+        registry.enrol(session, device, at)
         if unverified.type == wire.RESPONSE:
-            happened = self._answered(session, uuid, unverified)
+            happened = self._answered(session, at, uuid, unverified)
         else:
-            happened = self._told(session, uuid, unverified, self._is_overtaken(uuid, unverified.elements["token"], by))
-        self._keep(session, happened, frame)
-        registry.heard(session, happened.device, self._now(), happened.value if happened.name == "inventory" else b"")
+            overtaken = self._is_overtaken(uuid, unverified.elements["token"], by)
+            happened = self._told(session, at, uuid, unverified, overtaken)
+        self._keep(session, at, happened, frame)
+        registry.heard(session, happened.device, at, happened.value if happened.name == "inventory" else b"")
         return replace(happened, size=len(frame))
 
     def _authentic(self, uuid: str, frame: bytes) -> tuple[Device, wire.Unverified]:
@@ -97,18 +99,17 @@ class Receiver:
             raise Malformed("target is another device")
         return device, unverified
 
-    def _answered(self, session: Session, uuid: str, response: wire.Unverified) -> Event:
+    def _answered(self, session: Session, at: int, uuid: str, response: wire.Unverified) -> Event:
         token, value = response.elements["token"], response.elements["status"]
         transaction = session.get(Transaction, (uuid, token))
         if transaction is None:
             return Event(Kind.ALARM, uuid, token, value, f"{status.name(value)} under a token that was never sent")
-        return self._move(session, transaction, value)
+        return self._move(session, at, transaction, value)
 
-    def _move(self, session: Session, transaction: Transaction, value: int, lost: bool = False) -> Event:
-        """Take `value` as the latest status, if it is. lost: answers before it may have been, as where an inventory has the latest alone;
-        so they may where nothing is waited for any more, as after the server was restored."""
+    def _move(self, session: Session, at: int, transaction: Transaction, value: int) -> Event:
+        """Take `value` as the latest status, if it is."""
         waiting = [sent for sent in unanswered(session, transaction.device) if sent.token == transaction.token]
-        verdict = rules.judge(transaction.kind, transaction.seen, value, lost or not waiting)
+        verdict = rules.judge(transaction.kind, transaction.seen, value, transaction.lost)
         if verdict is Verdict.CONFLICT:
             said = "nothing yet" if transaction.status is None else status.name(transaction.status)
             why = f"{status.name(value)} after {said}"
@@ -119,7 +120,7 @@ class Receiver:
             ):  # and not once more, when it has come back and an old frame is sent again
                 self._fleet.retire(transaction.device)
             transaction.seen += bytes((value,))
-            transaction.changed = self._now()
+            transaction.changed = at
         for sent in waiting:
             if value in rules.ANSWERS[sent.type]:
                 sent.unanswered = False
@@ -129,13 +130,15 @@ class Receiver:
         return Event(kind, transaction.device, transaction.token, value, confirm=confirm)
 
     def _is_overtaken(self, uuid: str, token: bytes, by: str) -> bool:
-        """Has a newer frame of the device come to this process already, by a way that keeps their order?"""
-        newest = self._newest.get((by, uuid), tokens.ZERO) if by else tokens.ZERO
-        if by:
-            self._newest[by, uuid] = max(newest, token)
-        return token <= newest
+        """Has a newer frame of the device come to this process already, by a way that keeps their order? Not this frame itself, which
+        comes again where what followed from it was undone."""
+        if not by:
+            return False
+        newest = self._newest.get((by, uuid), tokens.ZERO)
+        self._newest[by, uuid] = max(newest, token)
+        return token < newest
 
-    def _told(self, session: Session, uuid: str, unverified: wire.Unverified, overtaken: bool) -> Event:
+    def _told(self, session: Session, at: int, uuid: str, unverified: wire.Unverified, overtaken: bool) -> Event:
         """DATA, JOIN or RESIGN: the device's own tokens put them in order.
 
         One that is not above its last is a replay, or of a second board with its key: an alarm. But of several processes that listen
@@ -155,7 +158,7 @@ class Receiver:
         if token <= heard.token:
             if _is_known(session, uuid, token, unverified.frame):
                 return Event(Kind.DUPLICATE, uuid, token, name=name)
-            if overtaken or not self._is_late(session, heard, unverified):
+            if overtaken or not _is_late(session, at, heard, unverified):
                 return Event(Kind.ALARM, uuid, token, why=f"{kind} with a token not above its last")
         heard.token = max(heard.token, token)
         if unverified.type != wire.DATA:
@@ -166,72 +169,44 @@ class Receiver:
         if name == "poll":
             return Event(Kind.POLL, uuid, token, name=name)
         if name == "inventory":
-            return self._inventory(session, heard, token, value)
+            return self._inventory(session, at, heard, token, value)
         return Event(Kind.DATA, uuid, token, name=name, value=value)
 
-    def _is_late(self, session: Session, heard: Heard, unverified: wire.Unverified) -> bool:
-        """May a frame with a token below its last still be taken? Not once its token was used, nor when it is a day old: by the clock
-        here, and by its last. No poll: it is no evidence, so a recorded one can't be told from it. And no RESIGN where the device was
-        told since that it is in the fleet: whoever held that back would have it leave again."""
-        token, device = unverified.elements["token"], heard.device
-        since = self._now() - LATE_MS
-        if token == heard.token or unverified.elements.get("name") == b"poll":
-            return False
-        if tokens.milliseconds(token) <= max(since, tokens.milliseconds(heard.token) - LATE_MS):
-            return False
-        if unverified.type == wire.RESIGN_REQUEST and _was_let_in(session, device, since):
-            return False
-        used = select(Evidence.id).where(Evidence.device == device, Evidence.token == token)
-        return session.scalar(used.limit(1)) is None
-
-    def _inventory(self, session: Session, heard: Heard, token: bytes, value: bytes) -> Event:
+    def _inventory(self, session: Session, at: int, heard: Heard, token: bytes, value: bytes) -> Event:
         try:
             told = inventory.read(value)
         except ValueError:
             return Event(Kind.ALARM, heard.device, token, why="an inventory that can't be read")
         if token < heard.token:  # late: evidence of how it was then, and no more
             return Event(Kind.INVENTORY, heard.device, token, name="inventory")
-        heard.inventory, heard.inventory_at = json.dumps(told), self._now()
-        moved = self._catch_up(
-            session, heard.device, {bytes.fromhex(known): last for known, last in told["latest"].items()}
-        )
-        contradiction = self._compare(session, heard.device, told) or _first_alarm(moved) or _clone(heard, told)
+        heard.inventory, heard.inventory_at = json.dumps(told), at
+        latest = {bytes.fromhex(known): last for known, last in told["latest"].items()}
+        moved = self._catch_up(session, at, heard.device, latest)
+        contradiction = _compare(session, at, heard.device, told) or _first_alarm(moved) or _clone(heard, told)
         if contradiction:
             return Event(Kind.ALARM, heard.device, token, why=contradiction, name="inventory", value=value)
         confirm = next((found.confirm for found in moved if found.confirm), None)
         return Event(Kind.INVENTORY, heard.device, token, name="inventory", value=value, confirm=confirm)
 
-    def _catch_up(self, session: Session, uuid: str, reported: Mapping[bytes, int]) -> list[Event]:
+    def _catch_up(self, session: Session, at: int, uuid: str, reported: Mapping[bytes, int]) -> list[Event]:
         """Answers that were lost: the inventory has the latest transactions with their last status."""
         for sent in unanswered(session, uuid):
             if sent.type == wire.ID_REQUEST:
                 sent.unanswered = False
-                session.get_one(Transaction, (uuid, sent.token)).agreed = self._now()
+                session.get_one(Transaction, (uuid, sent.token)).agreed = at
         known = [(session.get(Transaction, (uuid, token)), value) for token, value in reported.items()]
-        return [self._move(session, transaction, value, lost=True) for transaction, value in known if transaction]
+        return [self._move(session, at, transaction, value) for transaction, value in known if transaction]
 
-    def _compare(self, session: Session, uuid: str, told: Mapping[str, Any]) -> str:
-        """Hold the inventory against the latest update that is said to be confirmed; "" unless they contradict."""
-        update = latest_update(session, uuid)
-        if update is None or update.status != status.ACTIVATE_SUCCESS or update.agreed:
-            return ""
-        runs = (told.get("name"), told.get("version"), told.get("tree"))
-        said = update.name, update.version, update.tree
-        if said in (runs, tuple(told.get("data") or ())) and not told.get("trial"):
-            update.agreed = self._now()
-            return ""
-        return f"said to be confirmed: {update.name} {update.version}, but it runs {runs[0]} {runs[1]}"
-
-    def _keep(self, session: Session, happened: Event, frame: bytes) -> None:
+    def _keep(self, session: Session, at: int, happened: Event, frame: bytes) -> None:
         """As evidence, whatever it is; each frame once, and no polls."""
-        device, token, now = happened.device, happened.token, self._now()
+        device, token = happened.device, happened.token
         if happened.kind in (Kind.DUPLICATE, Kind.POLL) or _is_known(session, device, token, frame):
             return
-        session.add(Evidence(device=device, token=token, at=now, frame=frame, verdict=happened.kind.value))
+        session.add(Evidence(device=device, token=token, at=at, frame=frame, verdict=happened.kind.value))
         with audit.acting(f"device:{device}"):
-            audit.append(session, now, f"heard {happened.kind}", device, _words(happened), frame)
+            audit.append(session, at, f"heard {happened.kind}", device, _words(happened), frame)
         if happened.kind is Kind.ALARM:
-            session.add(Alarm(device=device, why=happened.why, at=now, count=1, frame=frame))
+            session.add(Alarm(device=device, why=happened.why, at=at, count=1, frame=frame))
 
     def refuse(self, session: Session, uuid: str, frame: bytes, why: str) -> Event:
         """Not the device's word: counted under one entry for each reason, whatever numbers are in it, so that noise does not fill the
@@ -250,10 +225,39 @@ def _is_known(session: Session, uuid: str, token: bytes, frame: bytes) -> bool:
     return session.scalar(same.limit(1)) is not None
 
 
+def _is_late(session: Session, now: int, heard: Heard, unverified: wire.Unverified) -> bool:
+    """May a frame with a token below its last still be taken? Not once its token was used, nor when it is a day old: by the clock
+    here, and by its last. No poll: it is no evidence, so a recorded one can't be told from it. And no RESIGN where the device was
+    told since that it is in the fleet: whoever held that back would have it leave again."""
+    token, device = unverified.elements["token"], heard.device
+    since = now - LATE_MS
+    if token == heard.token or unverified.elements.get("name") == b"poll":
+        return False
+    if tokens.milliseconds(token) <= max(since, tokens.milliseconds(heard.token) - LATE_MS):
+        return False
+    if unverified.type == wire.RESIGN_REQUEST and _was_let_in(session, device, since):
+        return False
+    used = select(Evidence.id).where(Evidence.device == device, Evidence.token == token)
+    return session.scalar(used.limit(1)) is None
+
+
 def _was_let_in(session: Session, uuid: str, since: int) -> bool:
     """Was the device told since then (ms since 1970) that it is in the fleet?"""
     told = (Transaction.device == uuid, Transaction.kind == wire.JOIN_COMMAND, Transaction.opened > since)
     return session.scalar(select(Transaction.token).where(*told).limit(1)) is not None
+
+
+def _compare(session: Session, at: int, uuid: str, told: Mapping[str, Any]) -> str:
+    """Hold the inventory against the latest update that is said to be confirmed; "" unless they contradict."""
+    update = latest_update(session, uuid)
+    if update is None or update.status != status.ACTIVATE_SUCCESS or update.agreed:
+        return ""
+    runs = (told.get("name"), told.get("version"), told.get("tree"))
+    said = update.name, update.version, update.tree
+    if said in (runs, tuple(told.get("data") or ())) and not told.get("trial"):
+        update.agreed = at
+        return ""
+    return f"said to be confirmed: {update.name} {update.version}, but it runs {runs[0]} {runs[1]}"
 
 
 def _words(happened: Event) -> dict[str, str]:

@@ -91,7 +91,7 @@ class Verdict(Enum):
 def judge(kind: int, seen: bytes, value: int, lost: bool = False) -> Verdict:
     """What status `value` means after the statuses `seen` (in their order) of a transaction that `kind` opened.
 
-    lost: answers between these and that may have been.
+    lost: the server was restored meanwhile, and answers between these and that may have been before that.
     """
     last = seen[-1] if seen else None
     if value in FORWARD[kind].get(last, ()) or (lost and value in LOST.get(kind, {}).get(last, ())):

@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, Index, Integer, func, select
+from sqlalchemy import BigInteger, Index, Integer, false, func, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, aliased, mapped_column
 
 from srup import status, wire
@@ -16,7 +16,7 @@ class Transaction(Base):
     """One transaction of one device. seen: its statuses, a byte each, in the order they came.
 
     name, version, tree: of an INITIATE's bundle, as the inventory must say before the update counts as confirmed.
-    agreed: when the inventory said so, or when an ID_REQUEST's came.
+    agreed: when the inventory said so, or when an ID_REQUEST's came · lost: it was open when the server was restored from a copy.
     """
 
     __tablename__ = "transactions"
@@ -31,6 +31,7 @@ class Transaction(Base):
     version: Mapped[str | None]
     tree: Mapped[str | None]
     agreed: Mapped[int | None]
+    lost: Mapped[bool] = mapped_column(default=False, server_default=false())
 
     @property
     def status(self) -> int | None:

@@ -1,5 +1,6 @@
 """Who asks to join: what is kept, what is an alarm, what a person or a voucher lets in."""
 
+import contextlib
 import hashlib
 import hmac
 import os
@@ -127,6 +128,9 @@ def test_one_that_left_unheard_is_an_alarm_and_takes_two_persons_or_the_name_tha
         waiting.accept(shed.uuid, "shed")
     for person in ("account:anna", "account:anna"):  # one is not two
         waiting.compared(shed.uuid, person)
+        assert kind(waiting, shed.request()) is Kind.ALARM, (
+            "with each connection, and the first person is not forgotten"
+        )
         with pytest.raises(Failure, match="takes two persons"):
             waiting.accept(shed.uuid, "other", person)
     member, sent = waiting.accept(shed.uuid, "other", "account:bert")
@@ -204,6 +208,24 @@ def test_who_is_refused_is_forgotten_and_may_ask_again(waiting):
     assert waiting.waiting() == []
     assert "devices that wait" in failed("join", "refuse", shed.uuid)
     assert kind(waiting, shed.request()) is Kind.REQUEST
+
+
+def test_a_voucher_that_is_used_while_another_is_made_is_good_once(fleet, waiting):
+    secret, _ = waiting.make_voucher()
+    together = waiting._ledger.together
+    shed = Asking()
+    waiting.received(shed.request())
+
+    @contextlib.contextmanager
+    def taken_first():  # somebody else has the lock
+        waiting._ledger.together = together
+        assert waiting.received(shed.voucher(bytes.fromhex(secret)))[1]
+        with together() as session:
+            yield session
+
+    waiting._ledger.together = taken_first
+    waiting.make_voucher("other")
+    assert [one["name"] for one in waiting._vouchers().values()] == ["other"]
 
 
 def test_a_voucher_is_shown_once_and_kept_from_others(fleet):

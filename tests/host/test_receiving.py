@@ -17,7 +17,7 @@ from srup_host.ledger import Ledger
 from srup_host.receiving import LATE_MS, Kind
 from srup_host.server import registry
 from srup_host.server.errors import Unavailable
-from srup_host.tables import Evidence
+from srup_host.tables import Evidence, Transaction
 from tests.host.fake_device import NOW, FakeDevice
 from tests.host.ledgers import MANIFEST, OLD, answer, initiate, on_trial, staged
 
@@ -32,22 +32,44 @@ def test_lost_answers_are_found_in_the_inventory(ledger, kitchen):
     assert event.confirm == sent.token
 
 
+def restored(ledger, device, sent):
+    """As srup restore does with what was open in the copy."""
+    ledger.set_aside(device.device)
+    with ledger.together() as session:
+        session.get_one(Transaction, (device.uuid, sent.token)).lost = True
+
+
 def test_a_server_that_knows_no_activate_of_its_own_believes_the_inventory(ledger, kitchen):
     """It was restored from a copy that is older than the ACTIVATE."""
     sent = initiate(ledger, kitchen)
+    restored(ledger, kitchen, sent)
     event = ledger.received(kitchen.uuid, kitchen.inventory(MANIFEST, {sent.token: status.ACTIVATE_SUCCESS}))
     assert event.kind is Kind.INVENTORY and ledger.alarms() == []
     assert ledger.latest_update(kitchen.device).confirmed
 
 
-def test_an_answer_to_an_activate_that_nobody_has_sent_is_an_alarm_unless_the_update_was_given_up(ledger, kitchen):
-    """While INITIATE is waited for nobody but us can have sent ACTIVATE: who has, has our key."""
+def test_an_answer_to_an_activate_that_nobody_has_sent_is_an_alarm_unless_the_server_was_restored(ledger, kitchen):
+    """Nobody but us can have sent ACTIVATE: who has, has our key. Nor is it our own doing where we have given the update up."""
     sent = initiate(ledger, kitchen)
     event = answer(ledger, kitchen, sent, status.ACTIVATE_TRIAL)
     assert (event.kind, event.why) == (Kind.ALARM, "ACTIVATE_TRIAL after nothing yet")
-    ledger.set_aside(kitchen.device)  # as a restored server does
+    ledger.set_aside(kitchen.device)
+    assert answer(ledger, kitchen, sent, status.ACTIVATE_TRIAL).confirm is None
+    told = ledger.received(kitchen.uuid, kitchen.inventory(OLD, {sent.token: status.ACTIVATE_TRIAL}))
+    assert (told.kind, told.confirm) == (Kind.ALARM, None)
+    restored(ledger, kitchen, sent)
     event = answer(ledger, kitchen, sent, status.ACTIVATE_TRIAL)
     assert (event.kind, event.confirm) == (Kind.ANSWER, sent.token)
+
+
+def test_a_frame_that_comes_again_because_the_database_had_gone_is_no_second_board(ledger, kitchen):
+    """What is newer has come by another way meanwhile, and is on record."""
+    first, second = kitchen.data("app.a", b"1"), kitchen.data("app.b", b"2")
+    with pytest.raises(Unavailable), ledger.together():
+        ledger.received(kitchen.uuid, first)
+        raise OperationalError("commit", {}, Exception("gone"))
+    ledger.received(kitchen.uuid, second, by="https")
+    assert ledger.received(kitchen.uuid, first).kind is Kind.DATA and ledger.alarms() == []
 
 
 def test_an_id_request_is_answered_by_the_inventory(ledger, kitchen):

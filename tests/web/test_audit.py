@@ -5,6 +5,7 @@ import json
 import pytest
 
 from srup import status, wire
+from srup.keys import key_id
 from srup_host import keyfiles, rotation, signing
 from srup_host.console import Failure
 from srup_host.fleet import ROLES
@@ -291,6 +292,30 @@ def test_a_key_that_never_was_the_fleet_s_is_found_with_the_fleet_at_hand(site, 
     retired = [argument for key in rotation.retired(site.fleet, "command") for argument in ("--command-key", key.hex())]
     shown = srup("audit", "verify", log, *given, *retired)
     assert "the log alone says" in shown.err and "command" not in shown.err.split("the log alone says")[1]
+
+
+def test_a_log_of_frames_by_a_key_that_was_retired_says_so(site, tmp_path):
+    """Stolen, and changed for that: with the audit key the thief can write a log anew, and a frame of next week before the change."""
+    fake, stolen = site.device(), site.fleet.private_key("command")
+    elements = {"target": fake.device.target, "token": fake.token(site.clock() + 7 * 86_400_000)}
+    frame = signing.sign_frame(stolen, wire.ACTION, elements | {"action": 1, "parameters": b""})
+    with site.c2.write() as session:
+        audit.append(session, site.clock(), "send ACTION", fake.uuid, frame=frame)
+    rotate(site, "command")
+    log = tmp_path / "audit.jsonl"
+    log.write_text(site.program(Role.VIEWER).get("/api/v1/audit/export").text)
+    shown = srup("audit", "verify", log, "--fleet", site.fleet.directory)
+    assert f"the log alone says when: command {key_id(signing.public_bytes(stolen)).hex()} (1)" in shown.err
+
+
+def test_what_was_once_written_of_a_group_in_which_nobody_had_anything_staged_is_good(site, keys):
+    frame = signing.sign_frame(site.fleet.private_key("command"), wire.ACTIVATE, {"token": bytes(16)})
+    nobody = "00000000-0000-0000-0000-000000000000"
+    with site.c2.write() as session:
+        audit.append(session, site.clock(), f"send {wire.ACTIVATE}", nobody, {"members": []}, frame)
+    lines = site.program(Role.VIEWER).get("/api/v1/audit/export").text.splitlines()
+    command = {"command": [site.fleet.public_key("command")]}
+    assert audit_verify.verify(lines, keys[0], command).frames == 1
 
 
 def test_a_device_can_not_be_given_another_key_in_the_log(site, lines, keys):

@@ -115,6 +115,7 @@ def test_what_was_sent_before_there_were_migrations_is_still_known(tmp_path):
             connection.exec_driver_sql(f"DROP INDEX {index}")
         connection.exec_driver_sql("ALTER TABLE heard DROP COLUMN starts")
         connection.exec_driver_sql("ALTER TABLE sent DROP COLUMN again")
+        connection.exec_driver_sql("ALTER TABLE transactions DROP COLUMN lost")
     row = "INSERT INTO sent (device, token, type, frame, at, unanswered) VALUES (?, ?, 4, x'00', 1, 0)"
     with old.begin() as connection:
         connection.exec_driver_sql(row, (kitchen.uuid, bytes(16)))

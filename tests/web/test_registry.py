@@ -270,6 +270,38 @@ def test_what_a_device_says_on_trial_is_not_confirmed_by_its_going_back(site):
     assert (show(site)["runs"]["word"], show(site)["runs"]["version"]) == ("confirmed", "1.0")
 
 
+def test_what_one_frame_says_it_says_at_one_time(site, monkeypatch):
+    """However long it takes to be judged: that it is back is no news since the inventory which tells of that, and is its evidence."""
+    fake = site.device()
+    update(site, fake, status.UPDATE_SUCCESS, status.ACTIVATE_TRIAL)
+    sent = site.c2.ledger.latest_update(fake.device)
+
+    def ticks(clock):
+        clock.now += 1
+        return clock.now
+
+    monkeypatch.setattr(type(site.clock), "__call__", ticks)
+    site.hear(fake, fake.inventory(OLD, {sent.token: status.ACTIVATE_REVERTED}))
+    runs = show(site)["runs"]
+    assert (runs["word"], runs["version"]) == ("confirmed", "1.0") and runs["evidence"]
+
+
+def test_an_update_on_trial_is_not_forgotten_for_the_next_one_that_was_sent(site):
+    """The device takes that up when the trial is over."""
+    fake = site.device()
+    site.hear(fake, fake.inventory(OLD))
+    first = update(site, fake, status.UPDATE_SUCCESS, status.ACTIVATE_TRIAL)
+    site.clock.now += 1
+    second = update(site, fake)
+    assert (show(site)["runs"]["word"], show(site)["runs"]["why"]) == ("believed", "thermometer 2.0 is on trial there")
+    site.clock.now += 1
+    site.hear(fake, fake.response(first.token, status.ACTIVATE_REVERTED))
+    assert show(site)["runs"]["word"] == "believed"
+    site.clock.now += 1
+    site.hear(fake, fake.inventory(OLD, {second.token: status.UPDATE_SUCCESS}))
+    assert (show(site)["runs"]["word"], show(site)["runs"]["version"]) == ("confirmed", "1.0")
+
+
 def test_who_comes_back_from_a_trial_is_asked_what_it_runs(site, crowd):
     crowd.device("kitchen", "bad")
     body = {"bundle": crowd.release(), "policy": {"waves": ["100%"]}}

@@ -3,7 +3,7 @@
 import pytest
 
 from srup import status
-from srup_host import keyfiles, signing
+from srup_host import hosting, keyfiles, signing
 from srup_host.console import Failure
 from srup_host.server import choosing, rollout_dispatch, rollouts
 from srup_host.server.roles import Role
@@ -210,6 +210,31 @@ def test_abort_by_a_person_cancels_what_is_staged_and_confirms_no_trial(crowd, o
     if rounds == 1:
         assert all("ACTION" in played.got for played in touched)  # CANCEL
     assert operator.post("/api/v1/rollouts/1/resume", json={}).status_code == 400
+
+
+def test_who_was_told_to_activate_before_the_abort_is_waited_for(site, crowd, operator):
+    """That it had staged it, it had said before: no other roll-out begins with it while it may be on trial, and who goes back is asked."""
+    told = crowd.device("told")
+    create(operator, crowd, policy={"waves": ["100%"]})
+    crowd.runner.round()
+    crowd.deliver()
+    crowd.runner.round()
+    [activate] = [sent for sent in site.published if sent.name == "ACTIVATE"]
+    operator.post("/api/v1/rollouts/1/abort", json={})
+    site.published.clear()
+    for _ in range(3):
+        crowd.runner.round()
+    create(operator, crowd, policy={"waves": ["100%"]}, name="the next")
+    crowd.runner.round()
+    assert show(operator)["states"] == {"withdrawn": 1} and show(operator, 2)["states"] == {"pending": 1}
+    for frame in told.answer(activate.frame, crowd.manifest):
+        site.hear(told.fake, frame)
+    crowd.runner.round()
+    assert "DATA confirm" not in [sent.name for sent in site.published]
+    site.hear(told.fake, told.fake.response(activate.token, status.ACTIVATE_REVERTED))
+    crowd.runner.round()
+    assert show(operator)["states"] == {"left out": 1}
+    assert [sent.name for sent in site.published][-2:] == ["ID_REQUEST", "INITIATE"]
 
 
 def test_nobody_approves_of_their_own_rollout(site, crowd):
@@ -433,6 +458,56 @@ def test_who_has_left_while_staged_is_sent_nothing(crowd, operator):
     got = list(gone.got)
     crowd.play()
     assert (show(operator)["states"], gone.got) == ({"left out": 1}, got)
+
+
+def test_who_has_left_while_staged_is_sent_no_cancel_by_an_abort_either(crowd, operator):
+    gone, there = crowd.device("gone"), crowd.device("there")
+    create(operator, crowd, policy={"waves": ["100%"], "activation": "approval"})
+    crowd.play()
+    crowd.site.fleet.retire(gone.fake.uuid)
+    crowd.site.clock.now += SYNC_MS
+    crowd.play()
+    operator.post("/api/v1/rollouts/1/abort", json={})
+    crowd.play()
+    assert "ACTION" not in gone.got and "ACTION" in there.got
+    assert show(operator)["states"] == {"left out": 2}
+
+
+def test_the_copy_for_a_device_that_is_left_out_is_public_no_longer(site, crowd, operator):
+    crowd.device("sealed", sealing_key=signing.public_bytes(keyfiles.generate()))
+    create(operator, crowd, policy={"waves": ["100%"], "seal": True, "activation": "approval"})
+    crowd.play()
+
+    def copies():
+        return list(hosting.public(site.fleet).glob("*.sealed.srup"))
+
+    assert len(copies()) == 1
+    operator.put("/api/v1/devices/sealed/quarantine", json={"why": "smoke"})
+    site.program(Role.APPROVER).post("/api/v1/rollouts/1/activate")
+    crowd.play()
+    assert show(operator)["states"] == {"left out": 1} and copies() == []
+
+
+def test_a_roll_out_with_which_nobody_was_left_says_so(crowd, operator):
+    crowd.device("smoking")
+    operator.put("/api/v1/devices/smoking/quarantine", json={"why": "smoke"})
+    create(operator, crowd, policy={"waves": ["100%"]})
+    crowd.play()
+    shown = show(operator)
+    assert (shown["state"], shown["states"]) == ("done", {"left out": 1}) and "nobody has tried" in shown["why"]
+
+
+def test_who_resumes_a_roll_out_lets_soak_what_has_to(site, crowd, operator):
+    crowd.devices(good=4)
+    create(operator, crowd, policy={"waves": ["1", "100%"], "soak_s": 3600})
+    crowd.play()
+    operator.post("/api/v1/rollouts/1/pause", json={})
+    assert operator.post("/api/v1/rollouts/1/resume", json={}).json()["wave"] == 0
+    crowd.play()
+    assert show(operator)["states"] == {"confirmed": 1, "pending": 3}
+    site.clock.now += 3_600_000
+    crowd.play()
+    assert show(operator)["states"] == {"confirmed": 4}
 
 
 def test_canaries_in_quarantine_prove_nothing(crowd, operator):

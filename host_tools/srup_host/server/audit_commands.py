@@ -95,12 +95,17 @@ def verify(
         shown = audit_verify.verify(lines, audit_key, (_every_key(fleet) if fleet else {}) | given, kept)
     on_its_word = [f"{role} {key_id(key).hex()}" for role, key in _not_given(shown, fleet, given)]
     facts = {"lines": len(shown.hashes), "frames": shown.frames, "devices": len(shown.keys), "head": shown.hashes[-1]}
+    retired = _retired(shown, fleet) if fleet else []
     if as_json:
-        console.print_json(facts | {"on_its_word": on_its_word})
+        console.print_json(facts | {"on_its_word": on_its_word, "retired": retired})
         return
     console.say(f"{facts['lines']} lines, {facts['frames']} signed frames: the log is whole", "bold green")
     if on_its_word:
         console.note(f"that these keys were the fleet's, the log alone says: {', '.join(on_its_word)}")
+    if retired:
+        console.note(
+            f"of frames signed with keys that were retired since, the log alone says when: {', '.join(retired)}"
+        )
     if not head:
         console.note("up to its end; that its end is the end, a head kept elsewhere shows: --head")
 
@@ -108,6 +113,12 @@ def verify(
 def _every_key(fleet: Fleet) -> dict[str, list[bytes]]:
     """Of each role the key that it has, and those that it had."""
     return {role: [fleet.public_key(role), *rotation.retired(fleet, role)] for role in ROLES}
+
+
+def _retired(shown: audit_verify.Log, fleet: Fleet) -> list[str]:
+    """Keys of the fleet by which frames are signed, and which it has no more: whoever took one along may have made such since."""
+    found = sorted(shown.signed.items())
+    return [f"{role} {key_id(key).hex()} ({count})" for (role, key), count in found if key != fleet.public_key(role)]
 
 
 def _not_given(shown: audit_verify.Log, fleet: Fleet | None, by_hand: audit_verify.Given) -> list[tuple[str, bytes]]:

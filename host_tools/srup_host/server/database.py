@@ -28,7 +28,7 @@ from srup_host.console import Failure
 from srup_host.fleet import Fleet
 from srup_host.server.errors import Unavailable
 
-HEAD = "0008"  # the newest of migrations/versions
+HEAD = "0009"  # the newest of migrations/versions
 _BEFORE_MIGRATIONS = "0001"  # what a database without a version number has
 _LOCK = 0x53525550  # "SRUP": nobody else's number in this database
 _WAIT_MS = 10_000  # for another process's transaction

@@ -37,8 +37,19 @@ def _words(runs: Truth) -> dict[str, Any]:
 def known(session: Session, members: list[Member], now: int) -> dict[str, Truth]:
     """What each device runs, and how well that is known. A few questions to the database, however many they are."""
     uuids = [member.uuid for member in members]
-    said, updates, ordered = _said(session, members), tables.latest_updates(session, uuids), _ordered(session, uuids)
+    said, updates, ordered = _said(session, members), _updates(session, uuids), _ordered(session, uuids)
     return {uuid: truth.of(said.get(uuid), updates.get(uuid), now, ordered.get(uuid, "")) for uuid in uuids}
+
+
+def _updates(session: Session, uuids: list[str]) -> dict[str, Transaction]:
+    """Of each device the update that bears on what it runs: its newest, or an earlier one of whose trial it has told since its inventory."""
+    updates = tables.latest_updates(session, uuids)
+    since = select(Transaction).join(Heard, Heard.device == Transaction.device).order_by(Transaction.token)
+    since = since.where(Transaction.device.in_(uuids), Transaction.changed >= Heard.inventory_at)
+    for update in session.scalars(since.where(Transaction.kind == wire.INITIATE)):
+        if update.status in truth.OF_A_TRIAL and not updates[update.device].reported:
+            updates[update.device] = update
+    return updates
 
 
 def _said(session: Session, members: list[Member]) -> dict[str, Said]:

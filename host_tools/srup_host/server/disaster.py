@@ -28,7 +28,7 @@ from typing import BinaryIO
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from srup import tokens
+from srup import tokens, wire
 from srup_host import console
 from srup_host.console import Failure
 from srup_host.fleet import Fleet
@@ -37,7 +37,7 @@ from srup_host.server import accounts, audit, database, registry, rollouts
 from srup_host.server.c2 import C2
 from srup_host.server.models import Member, Rollout, Target
 from srup_host.server.rollout_states import PAUSE, RUNNING, UNDER_WAY
-from srup_host.tables import Minted, Sent
+from srup_host.tables import Minted, Sent, Transaction
 
 DATABASE = "c2.sqlite"
 _LEFT_OUT = (f"{DATABASE}-wal", f"{DATABASE}-shm", DATABASE)
@@ -191,6 +191,8 @@ def go_on(c2: C2, made: int | None = None) -> int:
             minted.token = max(minted.token, tokens.first_at(c2.now()))
         members = list(session.scalars(select(Member).where(Member.uuid.in_(_open(session)), Member.left.is_(None))))
         session.execute(update(Sent).where(Sent.unanswered).values(unanswered=False))
+        silent = update(Transaction).where(Transaction.kind == wire.INITIATE, Transaction.seen == b"")
+        session.execute(silent.values(lost=True))
         told = {"asked": len(members), **accounts.end_all(session)}
         Joins(c2.fleet, c2.ledger, c2.now).void_vouchers()
         audit.append(session, c2.now(), "restored from a backup", details=told)

@@ -16,10 +16,22 @@ from srup_host.console import Failure
 from srup_host.fleet import FleetOption
 from srup_host.server.client import Client
 from srup_host.server.fleet_commands import JsonOption, when
-from srup_host.server.rollout_states import ABORTED, DONE, OVER, PAUSED, PENDING, RUNNING, STAGED, STATES, WAITING
+from srup_host.server.rollout_states import (
+    ABORTED,
+    CONFIRMED,
+    DONE,
+    OVER,
+    PAUSED,
+    PENDING,
+    RUNNING,
+    STAGED,
+    STATES,
+    WAITING,
+)
 
 _EXIT_CODES = (
-    "Exit codes of watch: 0 done · 2 no server, no such roll-out · 4 aborted · 5 paused, or it waits for an approver."
+    "Exit codes of watch: 0 done · 1 done, and no device runs it · 2 no server, no such roll-out · 4 aborted · "
+    "5 paused, or it waits for an approver."
 )
 
 app = typer.Typer(no_args_is_help=True, help="Roll a bundle out to many devices, wave by wave.", epilog=_EXIT_CODES)
@@ -27,6 +39,7 @@ app = typer.Typer(no_args_is_help=True, help="Roll a bundle out to many devices,
 NumberArgument = Annotated[int, typer.Argument(metavar="NUMBER", help="The roll-out's.")]
 WhyOption = Annotated[str, typer.Option(metavar="TEXT", help="For the audit log.")]
 _CODES = {DONE: 0, ABORTED: 4, PAUSED: 5, WAITING: 5}
+_NOBODY = 1
 _COLOURS = {DONE: "bold green", ABORTED: "bold red", PAUSED: "yellow", WAITING: "yellow", RUNNING: "bold"}
 _TICK_S = 1.0
 _NAMED = 5  # devices, of those that wait for one reason
@@ -146,7 +159,8 @@ def _watch(client: Client, number: int, as_json: bool) -> NoReturn:
                 for line in _reasons(why):
                     console.note(line)
     _print(shown, as_json, why)
-    raise typer.Exit(_CODES[shown["state"]])
+    nobody = shown["state"] == DONE and not shown["states"].get(CONFIRMED)
+    raise typer.Exit(_NOBODY if nobody else _CODES[shown["state"]])
 
 
 def _is_over(shown: dict[str, Any]) -> bool:

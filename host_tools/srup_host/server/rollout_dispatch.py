@@ -116,12 +116,11 @@ class Dispatch(Half):
             return
         with self._batch(self._due(Target.state == STAGED, *who), self._room) as (session, send, claimed):
             for target, member in claimed:
-                device = registry.as_device(member)
                 if self._is_left_out(session, target, member):
-                    if member.left is None:
-                        self._cancel(device, target, send)
+                    self._cancel(member, target, send)
                 else:
-                    self._try(target, send, self._c2.ledger.activate, device, self._step(target))
+                    activate, device = self._c2.ledger.activate, registry.as_device(member)
+                    self._try(target, send, activate, device, self._step(target))
 
     def _room(self, session: Session) -> int:
         """How many more trials may begin. Our confirm must come in time however busy the machine is: so no more are under way than
@@ -181,6 +180,7 @@ class Dispatch(Half):
         why = self._unfit(member)
         if why:
             rollouts.step(session, target, rollout_states.LEAVE, self._now, why)
+            choosing.forget(self._c2.fleet, target)
             self.changed = True
         return bool(why)
 

@@ -10,10 +10,9 @@ from sqlalchemy.orm import Session
 from srup import wire
 from srup_host import actions
 from srup_host.console import Failure
-from srup_host.fleet import Device
-from srup_host.server import rollouts
+from srup_host.server import registry, rollouts
 from srup_host.server.c2 import C2
-from srup_host.server.models import Target
+from srup_host.server.models import Member, Target
 from srup_host.server.rollout_plan import Policy
 from srup_host.tables import Sent
 
@@ -34,10 +33,11 @@ class Half:
     def _targets(self) -> Select[Any]:
         return select(Target).where(Target.rollout == self._number)
 
-    def _cancel(self, device: Device, target: Target, send: Send) -> None:
-        """Have it drop what it has staged. Where it has something else to answer, that goes when it is a week old."""
-        with contextlib.suppress(Failure):
-            send(self._c2.ledger.action, device, actions.CANCEL, target.token)
+    def _cancel(self, member: Member, target: Target, send: Send) -> None:
+        """Have it drop what it has staged, unless it has left. Where it has something else to answer, that goes when it is a week old."""
+        if member.left is None:
+            with contextlib.suppress(Failure):
+                send(self._c2.ledger.action, registry.as_device(member), actions.CANCEL, target.token)
 
     def _is_confirm_sent(self, session: Session, target: Target) -> bool:
         """Was its trial ever confirmed by us? Then it may be for good, whatever becomes of the roll-out."""

@@ -2,15 +2,24 @@
 
 from collections import Counter
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
-from srup import status
+from srup import status, wire
 from srup_host.server import choosing, registry, rollout_plan, rollout_states, rollouts
 from srup_host.server.models import Member, Rollout, Target
 from srup_host.server.rollout_half import Half, Send
-from srup_host.server.rollout_states import ABORTED, PAUSED, PENDING, REPORTED, RUNNING, STAGED, UNDER_WAY
-from srup_host.tables import Transaction
+from srup_host.server.rollout_states import (
+    ABORTED,
+    PAUSED,
+    PENDING,
+    REPORTED,
+    RUNNING,
+    STAGED,
+    UNDER_WAY,
+    WITHDRAWN,
+)
+from srup_host.tables import Sent, Transaction
 
 SKEW_MS = 600_000  # what was said so lately is looked at again: the clocks of two workers may differ
 
@@ -51,6 +60,8 @@ class Watch(Half):
         event = rollout_states.event_of(target.state, transaction, target.attempts < self._policy.attempts, was_delta)
         if rollout.state == ABORTED and event in (None, rollout_states.TRIED) and self._can_stop(session, target):
             return rollout_states.STOP
+        if event == rollout_states.FETCHED and target.state == WITHDRAWN and _is_activated(session, target):
+            event = None  # that is from before; what becomes of it is still to come
         silent = self._now - target.since > self._policy.timeout_s * 1000
         return event or (rollout_states.SILENT if silent else None)
 
@@ -77,12 +88,13 @@ class Watch(Half):
         return "" if target.status is None else status.name(target.status)
 
     def _carry_out(self, session: Session, target: Target, effects: tuple[str, ...], send: Send) -> None:
-        ledger, device = self._c2.ledger, registry.as_device(session.get_one(Member, target.device))
+        member = session.get_one(Member, target.device)
+        ledger, device = self._c2.ledger, registry.as_device(member)
         for effect in effects:
             if effect == rollout_states.ASIDE:
                 ledger.set_aside(device)
             elif effect == rollout_states.CANCEL:
-                self._cancel(device, target, send)
+                self._cancel(member, target, send)
             elif effect == rollout_states.ASK and target.state in rollout_states.OVER:
                 send(ledger.id_request, device)
 
@@ -110,19 +122,23 @@ class Watch(Half):
 
     def _go_on(self, session: Session, rollout: Rollout) -> None:
         count = rollouts.counts(session, self._number).get(rollout.wave, Counter())
-        over = self._targets().where(Target.wave == rollout.wave).with_only_columns(func.max(Target.since))
-        last = session.scalar(over) or self._now
-        confirmed, failed, left_out = (count[state] for state in rollout_states.OVER)
-        open_ones = count.total() - rollouts.ended(count)
-        gate = rollout_plan.gate(self._policy, confirmed, failed, left_out, open_ones, self._now - last)
+        confirmed, failed = count[rollout_states.CONFIRMED], count[rollout_states.FAILED]
+        gate = rollouts.gate(session, rollout, self._now)
+        nobody = f"wave {rollout.wave + 1}: all of it was left out, so nobody has tried this release"
         if rollout.wave + 1 >= rollout.waves:
-            if not open_ones and not self._policy.dynamic:
-                self._move(session, rollout, rollout_states.FINISH)
+            if rollouts.ended(count) == count.total() and not self._policy.dynamic:
+                self._move(session, rollout, rollout_states.FINISH, "" if confirmed + failed else nobody)
         elif gate == "closed":
             why = f"wave {rollout.wave + 1}: {confirmed} of {confirmed + failed} confirmed, {self._policy.success:.0%} needed"
             if not confirmed + failed:
-                why = f"wave {rollout.wave + 1}: all of it was left out, so nobody has tried this release"
+                why = nobody
             self._move(session, rollout, rollout_states.PAUSE, why)
         elif gate == "open":
             rollouts.open_wave(session, rollout, self._now)
             self.changed = True
+
+
+def _is_activated(session: Session, target: Target) -> bool:
+    """Was it sent the ACTIVATE of what it has staged?"""
+    sent = select(Sent.id).where(Sent.token == target.token, Sent.device == target.device, Sent.type == wire.ACTIVATE)
+    return session.scalar(sent.limit(1)) is not None

@@ -116,11 +116,19 @@ def _other_than_maker(rollout: Rollout) -> None:
 
 
 def resume(session: Session, rollout: Rollout, at: int, why: str) -> None:
-    """Also past a gate that has closed: a person has looked."""
+    """Also past a gate that has closed: a person has looked. What has to soak still does."""
     move(session, rollout, rollout_states.RESUME, at, why)
-    count = counts(session, rollout.id).get(rollout.wave, Counter())
-    if rollout.wave + 1 < rollout.waves and ended(count) == count.total():
+    if rollout.wave + 1 < rollout.waves and gate(session, rollout, at) == "closed":
         open_wave(session, rollout, at)
+
+
+def gate(session: Session, rollout: Rollout, at: int) -> str:
+    """As rollout_plan.gate, of the wave that is open."""
+    count = counts(session, rollout.id).get(rollout.wave, Counter())
+    of_wave = Target.rollout == rollout.id, Target.wave == rollout.wave
+    last = session.scalar(select(func.max(Target.since)).where(*of_wave)) or at
+    confirmed, failed, left_out = (count[state] for state in rollout_states.OVER)
+    return rollout_plan.gate(policy(rollout), confirmed, failed, left_out, count.total() - ended(count), at - last)
 
 
 def open_wave(session: Session, rollout: Rollout, at: int) -> None:

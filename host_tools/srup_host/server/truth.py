@@ -14,7 +14,9 @@ from srup_host.tables import Transaction
 
 HEARTBEAT_MS = 86_400_000  # a device is asked what it runs at least so often; three missed, and it is overdue
 MISSED = 3
+_ON_TRIAL = (status.ACTIVATE_TRIAL, status.TRIAL_RETRY)
 _WENT_BACK = (status.ACTIVATE_REVERTED, status.ACTIVATE_FAIL)
+OF_A_TRIAL = _ON_TRIAL + _WENT_BACK  # statuses
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Truth:
 
 
 def of(said: Said | None, update: Transaction | None, now: int, ordered: str = "") -> Truth:
-    """said: None if it never did · update: the latest INITIATE's transaction · now: ms since 1970 · ordered: what it was sent that
+    """said: None if it never did · update: the INITIATE's transaction that bears on it · now: ms since 1970 · ordered: what it was sent that
     may have it run something else than it said."""
     if said is None:
         return Truth("unknown", None, None, "it has sent no signed inventory")
@@ -50,7 +52,7 @@ def of(said: Said | None, update: Transaction | None, now: int, ordered: str = "
     if update is not None and update.reported and not update.agreed:
         why = "it reports ACTIVATE_SUCCESS; its signed inventory has not said so yet"
         return Truth("believed", update.name, update.version, why, update.changed)
-    if update is not None and update.status in (status.ACTIVATE_TRIAL, status.TRIAL_RETRY):
+    if update is not None and update.status in _ON_TRIAL:
         why = f"{update.name} {update.version} is on trial there"
         return Truth("believed", said.app, said.version, why, said.at, said.evidence)
     if doubt := _doubt(said, update, ordered):
