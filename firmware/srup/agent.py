@@ -220,19 +220,14 @@ class Agent:
             from srup.rest import Rest
 
             self._rest = Rest(self._session, self._transport, self._start_network, self._log)
-        asleep = self._rest.sleeps(self._is_idle())
+        road, up = self._road, self._transport.up
+        unheard = self._late.begun() or (up and not self._taken_up)
+        asleep = self._rest.sleeps(road.idle() or road.cut_off() if road else not unheard)
         self._was_up = self._was_up and not asleep
         if not self._session.interval:
             self._rest.rise()
             self._rest = None
         return asleep
-
-    def _is_idle(self):
-        """Is there nothing to do, or nothing that can be done without a connection?"""
-        road = self._road
-        if road:
-            return road.idle() or road.cut_off()
-        return not self._late.begun() and (self._taken_up or not self._transport.up)
 
     def _by_mqtt(self):
         return self._connect(self.config.broker, self.config.uuid, self.config.authorities, self._clock.other_date)

@@ -67,6 +67,7 @@ PATH = const(96)
 PATH_DEPTH = const(6)
 FILES = const(256)
 INDEX = const(16_384)
+UNPACK = const(1024)  # the buffer: while a bundle is unpacked there is the least heap left
 RECIPIENTS = const(32)  # of a sealed bundle
 WINDOW = const(12)  # of deflate, as a power of two: 4 KB of heap while a bundle is unpacked
 

@@ -24,7 +24,7 @@ class Unpacker:
     delta applies to."""
 
     def __init__(self):
-        self._buffer = memoryview(bytearray(limits.CHUNK))
+        self._buffer = memoryview(bytearray(limits.UNPACK))
 
     def check_body(self, file, manifest):
         """Raises UpdateFailed(UPDATE_FAIL_BUNDLE) unless it has the SHA-256 that the manifest says."""
@@ -125,7 +125,7 @@ class Unpacker:
     def chunks(self, file, size):
         """Views of the next `size` bytes, or of as many as there are: their hash will tell."""
         while size:
-            count = file.readinto(self._buffer[: min(size, limits.CHUNK)])
+            count = file.readinto(self._buffer[: min(size, limits.UNPACK)])
             if not count:
                 return
             yield self._buffer[:count]

@@ -244,7 +244,7 @@ def install():
     port.clock_is_set, port.set_clock = (lambda: False), (lambda ms, known=False: None)
     port.network_start, port.random, port.free_memory = (lambda *_: None), _random, (lambda: 100_000)
     port.BOARD = "UNIX"
-    limits.CHUNK = limits.SYNC = 512  # for the files are small: as many pieces as of larger ones
+    limits.CHUNK = limits.SYNC = limits.UNPACK = 512  # for the files are small: as many pieces as of larger ones
     download.Link = network.Link
     late.Late, late.short, late.meet = Resident, lambda: False, lambda *_: None
     agent.print = lambda *_: None  # its console

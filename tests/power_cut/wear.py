@@ -10,9 +10,9 @@ from srup import limits
 from tests.power_cut import machine, scenarios
 
 ACTIONS = 200
-REAL = limits.CHUNK, limits.SYNC
+REAL = limits.CHUNK, limits.SYNC, limits.UNPACK
 machine.install()
-limits.CHUNK, limits.SYNC = REAL
+limits.CHUNK, limits.SYNC, limits.UNPACK = REAL
 machine.BLOCKS = scenarios.BLOCKS = 212  # what MicroPython leaves of a Pico W's 2 MB
 
 from tests.power_cut import backings, cuts

@@ -140,7 +140,7 @@ def test_a_staged_slot_is_whole():
         board = with_slot_a(root)
         assert board.other() == 1
         pieces = stage(board, build(NEW, counter=6))
-        assert pieces > 2 * 3000 // limits.CHUNK  # written and read back in chunks
+        assert pieces > 2 * 3000 // limits.UNPACK  # written and read back in chunks
         slot.verify(root, 1)
         found = tree(root + "/b")
         assert found[".index"] == index_of(NEW)
