@@ -17,13 +17,14 @@ _NAME = b"abcdefghijklmnopqrstuvwxyz0123456789.-"
 
 
 class Commands:
-    """received: callable giving the Commands still RECEIVED · inform: called with an ID_REQUEST, to send the inventory, and with
+    """reports: those that have still to go, each with the changes that it makes then, as of Road · inform: called with an ID_REQUEST, to send the inventory, and with
     DATA `log` · govern: called with DATA `keys`, `clock` and `groups`, to obey it · actions: callable giving Actions · session: Session ·
     log: called with a line of text"""
 
-    def __init__(self, store, received, updater, outbox, hooks, inform, govern, actions, session, log):
+    def __init__(self, store, replay, reports, updater, outbox, hooks, inform, govern, actions, session, log):
         self._store = store
-        self._received = received
+        self._replay = replay
+        self._reports = reports
         self._updater = updater
         self._outbox = outbox
         self._hooks = hooks
@@ -58,7 +59,10 @@ class Commands:
     def take_up(self):
         """Frames that a cut, or flash, left RECEIVED: harmless ones are obeyed now, others answered as failed, once."""
         self._take_up_initiates()
-        for command in self._received():
+        for entry in self._replay.received():
+            if entry not in self._replay.received() or any(entry in changes for _, _, changes in self._reports):
+                continue  # one before it has closed it; or its report will, when that has gone
+            command = self._replay.command(entry)
             if command.type == wire.ID_REQUEST:
                 self.obey(command)
             elif command.type == wire.DATA:
@@ -73,7 +77,8 @@ class Commands:
     def _take_up_initiates(self):
         """Those that came during a trial, or just before a cut: the newest, which supersedes the others, if its key is still one."""
         newest = None
-        for command in self._received():
+        for entry in self._replay.received():
+            command = self._replay.command(entry)
             if command.type == wire.INITIATE and command.token != self._updater.token:
                 if newest:
                     self.close(
@@ -119,7 +124,8 @@ class Commands:
         """The changes that close what is open of the same name from before, whose hook has polled: after a cut it is not obeyed
         any more."""
         changes = {}
-        for other in self._received():
+        for entry in self._replay.received():
+            other = self._replay.command(entry)
             if other.type == wire.DATA and other.element("name") == name and other.token < command.token:
                 changes.update(closing(other, status.DATA_UNKNOWN))
         return changes

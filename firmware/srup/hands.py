@@ -52,7 +52,8 @@ class Hands:
         )
         self.commands = Commands(
             road.store,
-            road.received,
+            road.replay,
+            road.reports,
             self.updater,
             road.outbox,
             road.hooks,

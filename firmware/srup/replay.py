@@ -89,11 +89,7 @@ class Replay:
 
     def full(self):
         """So much is to be done yet that nothing more is to be admitted."""
-        return self.open() >= limits.TRANSACTIONS
-
-    def open(self):
-        """How many frames are still RECEIVED."""
-        return len([1 for _, value in self._store.items(b"X") if value[0] == RECEIVED])
+        return len(self.received()) >= limits.TRANSACTIONS
 
     def admit(self, authenticated):
         """Authenticated -> Command, recorded. Raises Repeated, Refused (with the status to answer) or StorageError."""
@@ -175,12 +171,14 @@ class Replay:
         return entry is not None and entry[1]
 
     def received(self):
-        """Generator of the Commands still in state RECEIVED, oldest token first: what a power cut left open. One is in memory at a
-        time; and what is closed meanwhile is left out."""
-        entries = [item for item in self._store.items(b"X") if item[1][0] == RECEIVED]
-        for entry, value in sorted(entries, key=lambda item: item[1][10:26]):
-            if self._store.get(entry) == value:
-                yield self._command(entry, value)
+        """Entries of the frames still in state RECEIVED, oldest token first: what a power cut left open. `command` reads one: all of
+        them at once may be more than there is memory for."""
+        found = [(value[10:26], entry) for entry, value in self._store.items(b"X") if value[0] == RECEIVED]
+        return [entry for _, entry in sorted(found)]
+
+    def command(self, entry):
+        """The Command of such an entry."""
+        return self._command(entry, self._store.get(entry))
 
     def _command(self, entry, value):
         frame = value[_HEAD:]

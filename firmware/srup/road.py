@@ -196,13 +196,7 @@ class Road:
 
     def take_up(self):
         """Commands that the last start left open are obeyed or answered, in the rounds that follow."""
-        self._left = self.replay.open() > 0
-
-    def received(self):
-        """Generator of the Commands that are open, but for those whose report has still to go: that closes them."""
-        for command in self.replay.received():
-            if not any(command.record in changes for _, _, changes in self.reports):
-                yield command
+        self._left = bool(self.replay.received())
 
     # on it goes
 

@@ -93,15 +93,17 @@ class Updater:
     def _superseded(self, newest):
         """The answers to all INITIATEs but the newest; they are let go. So of those that come during a trial one waits."""
         changes = {}
-        for command in self._replay.received():
-            if command.type == wire.INITIATE and command.record != newest.record:
+        for entry in self._replay.received():
+            command = self._replay.command(entry)
+            if command.type == wire.INITIATE and entry != newest.record:
                 changes.update(command.done())
                 changes.update(reply.answer(command.token, status.SUPERSEDED))
         return changes
 
     def _initiate(self):
         """The INITIATE of the update under way, or None once it is staged or has failed."""
-        for command in self._replay.received():
+        for entry in self._replay.received():
+            command = self._replay.command(entry)
             if command.type == wire.INITIATE and (command.token, command.key_id) == (self.token, self._signer):
                 return command
         return None

@@ -229,7 +229,7 @@ def test_settings_with_a_number_for_a_name_are_refused_and_the_application_goes_
         frame = AUTHORITY.frame(wire.DATA, target=DEVICE, token=token(NOON, 1), name=b"settings", value=b"{1:2}")
         assert board.receive(frame) == [(token(NOON, 1), status.DATA_UNKNOWN)]
         board.restart()
-        assert board.receive() == [] and not board.road.replay.open()
+        assert board.receive() == [] and not board.road.replay.received()
 
 
 def test_no_fault_of_ours_comes_out_of_poll_and_one_that_lasts_ends_in_a_restart():
@@ -393,7 +393,7 @@ def test_an_activate_that_a_cut_left_received_fails_its_own_update_and_no_other(
         Store(board.root + "/state.log").put({b"U": bytes((update.STAGED,)) + token(NOON, 2) + key_id})
         board.restart()
         assert board.receive() == [] and board.hands.updater.state == update.STAGED
-        assert not board.road.replay.open()
+        assert not board.road.replay.received()
 
 
 def test_a_fleet_that_nobody_asked_to_join_is_refused_and_leaving_one_takes_two_keys():
@@ -410,7 +410,7 @@ def test_the_update_under_way_is_not_forgotten_however_many_commands_come():
         initiate = COMMAND.initiate(token(NOON, 0))
         board.road.replay.admit(board.road.auth.authenticate(wire.decode(initiate)))
         board.road.store.put({b"U": bytes((update.TRIAL,)) + token(NOON, 0) + keys.key_id(COMMAND.public)})
-        board.road.store.put(next(board.road.replay.received()).done())
+        board.road.store.put(board.road.replay.command(board.road.replay.received()[0]).done())
         board.road.store.put(reply.answer(token(NOON, 0), status.UPDATE_SUCCESS))
         board._trial = True
         board.restart()

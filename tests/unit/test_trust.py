@@ -49,7 +49,8 @@ def test_an_initiate_of_the_command_key_becomes_a_command_and_is_on_record():
     assert command.type == wire.INITIATE
     assert command.element("url") == b"https://localhost:8443/x.srup"
     board.restart()
-    (kept,) = board.replay.received()
+    (entry,) = board.replay.received()
+    kept = board.replay.command(entry)
     assert kept.frame == frame and kept.token == token() and kept.key_id == keys.key_id(COMMAND.public)
 
 
@@ -105,7 +106,7 @@ def test_every_flipped_bit_of_a_signed_frame_is_refused_by_name():
         bad[bit >> 3] ^= 1 << (bit & 7)
         caught = raises((Malformed, WrongTarget, BadSignature), board.receive, bad)
         assert caught.reason in ("malformed", "target", "signature")
-    assert not board.replay.open()
+    assert not board.replay.received()
     assert board.receive(frame)
 
 
