@@ -140,7 +140,7 @@ class Story:
         self.clock = clock.Clock(self.store, NOON - 86_400_000)
         self.replay = replay.Replay(self.store, trusted, self.clock, lambda: self.staged, lambda: None)
 
-        left = [command.frame for command in self.replay.received()]
+        left = [self.replay.command(entry).frame for entry in self.replay.received()]
         assert set(left) <= self.open, "what a power cut left open is what was not done"
 
     def lose(self, which: int) -> None:
