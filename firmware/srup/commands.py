@@ -17,8 +17,8 @@ _NAME = b"abcdefghijklmnopqrstuvwxyz0123456789.-"
 
 
 class Commands:
-    """reports: those that have still to go, each with the changes that it makes then, as of Road · inform: called with an ID_REQUEST, to send the inventory, and with
-    DATA `log` · govern: called with DATA `keys`, `clock` and `groups`, to obey it · actions: callable giving Actions · session: Session ·
+    """reports: those that have still to go, each with the changes that it makes then, as of Road · inform: called with an
+    ID_REQUEST, to send the inventory, and with DATA `log` · govern: called with DATA `keys`, `clock` and `groups`, to obey it · actions: callable giving Actions · session: Session ·
     log: called with a line of text"""
 
     def __init__(self, store, replay, reports, updater, outbox, hooks, inform, govern, actions, session, log):
@@ -81,9 +81,8 @@ class Commands:
             command = self._replay.command(entry)
             if command.type == wire.INITIATE and command.token != self._updater.token:
                 if newest:
-                    self.close(
-                        newest, status.SUPERSEDED
-                    )  # each in a record of its own: older agents may have left any number
+                    # each in a record of its own: older agents may have left any number
+                    self.close(newest, status.SUPERSEDED)
                 newest = command
         if newest and self._store.get(keys.entry(keys.COMMAND, newest.key_id)):
             self.obey(newest)

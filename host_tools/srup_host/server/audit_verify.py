@@ -156,10 +156,8 @@ def _check_frame(log: Log, fields: dict[str, Any]) -> None:
 
 def _check_sent(log: Log, fields: dict[str, Any], frame: wire.Unverified) -> None:
     name, role = Sent(type=frame.type, frame=frame.frame).name, signing.role(frame.type, frame.elements)
-    if fields["action"] not in (
-        f"send {name}",
-        f"send {frame.type}",
-    ):  # as it once was for a group in which nobody had that staged
+    # the number: as it once was written for a group in which nobody had that staged
+    if fields["action"] not in (f"send {name}", f"send {frame.type}"):
         raise ValueError(f"its frame is {name}")
     named = log.named.get(role)
     candidates = named[-1:] if named else log.given.get(role, ())  # an old log has keys from its middle on

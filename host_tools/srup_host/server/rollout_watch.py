@@ -121,17 +121,19 @@ class Watch(Half):
         self.changed = True
 
     def _go_on(self, session: Session, rollout: Rollout) -> None:
-        count = rollouts.counts(session, self._number).get(rollout.wave, Counter())
+        waves = rollouts.counts(session, self._number)
+        count = waves.get(rollout.wave, Counter())
         confirmed, failed = count[rollout_states.CONFIRMED], count[rollout_states.FAILED]
         gate = rollouts.gate(session, rollout, self._now)
-        nobody = f"wave {rollout.wave + 1}: all of it was left out, so nobody has tried this release"
         if rollout.wave + 1 >= rollout.waves:
             if rollouts.ended(count) == count.total() and not self._policy.dynamic:
-                self._move(session, rollout, rollout_states.FINISH, "" if confirmed + failed else nobody)
+                tried = any(one[rollout_states.CONFIRMED] + one[rollout_states.FAILED] for one in waves.values())
+                why = "" if tried else "all of it was left out, so nobody has tried this release"
+                self._move(session, rollout, rollout_states.FINISH, why)
         elif gate == "closed":
             why = f"wave {rollout.wave + 1}: {confirmed} of {confirmed + failed} confirmed, {self._policy.success:.0%} needed"
             if not confirmed + failed:
-                why = nobody
+                why = f"wave {rollout.wave + 1}: all of it was left out, so nobody has tried this release"
             self._move(session, rollout, rollout_states.PAUSE, why)
         elif gate == "open":
             rollouts.open_wave(session, rollout, self._now)
