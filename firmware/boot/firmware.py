@@ -34,6 +34,9 @@ class Firmwares:
         if slot != self.running:
             verify_described(self.regions[slot], described)
 
+    def is_here(self, slot):
+        return slot == self.running
+
     def enter(self, slot, trial):
         """Does not return where it is not the one that runs. Raises OSError where the bootloader would refuse it."""
         if slot != self.running:

@@ -52,7 +52,7 @@ class Record:
         self.active = NONE  # the confirmed slot
         self.trial = NONE
         self.fallback = NONE  # what was active before: started if the active slot is found bad
-        self.boots_left = 0  # trial boots that may still begin
+        self.boots_left = 0  # that may still begin: of a trial; without one 1 where the last of `starts` is yet to
         self.trial_s = 0  # seconds that each of them has
         self.counter = 0  # security counter of what was confirmed; never goes down
         self.trial_counter = 0
@@ -100,6 +100,21 @@ class Record:
             self.starts = STARTS  # the next start is not the active one's, which crashes
         if self.starts != before:
             self.save(root)
+
+    def crashes(self, turn, here):
+        """Are the starts of the active slot, turn 0, or of the fallback, turn 1, used up? here: its firmware is the one that runs"""
+        return self._starts(here) >= STARTS * (turn + 1)
+
+    def count(self, turn, here):
+        """One start more, as of `crashes`. Where its firmware has to be named to the bootloader first, it is counted then, for it may
+        not get as far as this, and not again when it begins: in a minute of power cuts that would be two for each."""
+        self.starts = max(self._starts(here), STARTS * turn) + 1
+        self.boots_left = 0 if here else 1
+
+    def _starts(self, here):
+        """Before the one that is under way."""
+        begins = here and self.boots_left and not self.on_trial()
+        return self.starts - (1 if begins else 0)
 
     def afresh(self, root="/srup-data"):
         """The board is told to start again: what crashed is given another five starts. Raises OSError."""

@@ -25,7 +25,7 @@ import os
 from collections import namedtuple
 
 from srup_boot import hw, record
-from srup_boot.record import NONE, STARTS
+from srup_boot.record import NONE
 from srup_boot.slot import BadSlot, contents
 
 # slot: 0, 1 or NONE for recovery; trial: something is to be confirmed; version: that is what runs, and not the settings; note: what
@@ -105,11 +105,12 @@ def _confirmed(root, state, slots, notes, trial):
     for turn, slot in enumerate((state.active, state.fallback)):
         if slot == NONE:
             continue
-        if state.starts >= STARTS * (turn + 1):
+        here = slots.is_here(slot)
+        if state.crashes(turn, here):
             notes.append("slot %s: crashes" % "ab"[slot])
         elif _is_whole(slots, slot, notes):
             if not trial:
-                state.starts = max(state.starts, STARTS * turn) + 1
+                state.count(turn, here)
                 _saved(root, state, notes)  # if not, it is started all the same: it did work once
                 hw.watch()
             return _entered(slots, slot, trial, notes)

@@ -64,8 +64,8 @@ class Board:
     def record(self):
         return record.load(self.root)
 
-    def boot(self):
-        """Reset, until the boot part starts a slot or nothing; which one. It is a good start."""
+    def boot(self, stable=True):
+        """Reset, until the boot part starts a slot or nothing; which one. It is a good start, unless it is not to reach its stable minute."""
         path = sys.path[:]
         for _ in range(20):
             try:
@@ -77,7 +77,7 @@ class Board:
             finally:
                 self._power_off()
                 sys.path[:] = path
-        if not choice.trial:
+        if stable and not choice.trial:
             record.load(self.root).stable(choice.slot, self.root)
         self.trial = choice.trial
         self.slots = self.backing(choice)

@@ -191,17 +191,49 @@ def test_a_board_without_a_slot_that_runs_takes_an_update():
             assert (board.boot(), board.record().starts) == (1, 0)
 
 
+def with_an_active_one_that_crashes(board):
+    board.stage(board.bundle(2))
+    board.slots.activate(TOKEN, 300, 3)
+    board.boot()
+    board.slots.confirm()
+    board.save(starts=record.STARTS)
+
+
 def test_a_crash_loop_after_the_confirmation_goes_back_to_the_version_before():
     for backing in ALL:
         with backing() as board:
-            board.stage(board.bundle(2))
-            board.slots.activate(TOKEN, 300, 3)
-            board.boot()
-            board.slots.confirm()
-            board.save(starts=record.STARTS)
+            with_an_active_one_that_crashes(board)
             assert [board.boot() for _ in range(8)] == [0] * 8, (backing, start.chosen.note)
             board.stage(board.bundle(3))  # over the one that crashes
             assert board.record().active == 0
+
+
+def test_power_cuts_in_the_first_minute_of_a_fallback_count_once_each_though_each_takes_two_firmwares_to_start_it():
+    """Two of them ended in recovery: it was counted when it was named to the bootloader, and again when it began."""
+    for backing in (Firmwares, Pairs):
+        with backing() as board:
+            with_an_active_one_that_crashes(board)
+            for _ in range(record.STARTS):
+                board.chip.set_boot(1)  # as the bootloader goes back, where it was cut off before it was marked valid
+                assert board.boot(stable=False) == 0
+            board.chip.set_boot(1)
+            assert board.boot(stable=False) == NONE and "slot a: crashes" in start.chosen.note
+
+
+def test_a_fallback_that_does_not_even_reach_its_boot_part_is_named_to_the_bootloader_five_times():
+    for backing in (Firmwares, Pairs):
+        with backing() as board:
+            with_an_active_one_that_crashes(board)
+            started, boot = [], board.chip.boot
+
+            def boot_and_die(board=board, started=started, boot=boot):
+                started.append(boot())
+                if board.chip.running == 0:
+                    boot()  # the bootloader goes back to the other one
+
+            board.chip.boot = boot_and_die
+            assert board.boot(stable=False) == NONE and board.chip.running == 1
+            assert started.count(0) == record.STARTS
 
 
 def test_staging_can_be_cut_off_after_any_piece_and_done_again():
