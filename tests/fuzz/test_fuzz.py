@@ -1,5 +1,7 @@
 """Bytes that nobody thought of: a sample of `make fuzz`, the same in each run; and what earlier runs have kept, with no fuzzer."""
 
+import re
+
 import pytest
 
 from tests.fuzz import campaign, targets
@@ -22,6 +24,14 @@ def test_what_the_fuzzer_makes_of_it_breaks_nothing_either(target: targets.Targe
     result = campaign.run(target, 0, RUNS, seed=7)
     assert not result.crashes, result.said[-4000:]
     assert result.executions >= RUNS and result.edges > 20
+
+
+@pytest.mark.skipif(not campaign.installed(), reason="NOTHING IS FUZZED: atheris can't be installed here")
+def test_the_memory_of_a_process_that_has_the_fuzzer_run_is_not_counted_as_the_fuzzers() -> None:
+    """The tests' own grew past the bound, and nothing was fuzzed for that."""
+    large = bytearray(b"x") * (200 << 20)
+    said = campaign.run(targets.named("wire"), 0, 100, seed=7).said
+    assert large and int(re.findall(r"^stat::peak_rss_mb:\s+(\d+)", said, re.MULTILINE)[0]) < 200
 
 
 def test_a_target_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:

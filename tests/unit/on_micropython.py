@@ -17,7 +17,7 @@ PACKAGES = {
 
 # Everything but the contents of strings is twice as large here, with words of 8 bytes, as on a board, with words of 4: 380 KB
 # hold what 190 KB hold there. The rest is for the compiler: a board has .mpy files. (tests/emulator runs on a real heap.)
-HEAP = "480k"
+HEAP = "410k"
 
 
 class MicroPythonFailed(Exception):

@@ -1,4 +1,7 @@
-"""A folder of its own for a test: on MicroPython a littlefs, like a board's, on a disk in RAM; on CPython a temporary one."""
+"""A folder of its own for a test: on MicroPython a littlefs, like a board's; on CPython a temporary one.
+
+Its disk is no part of the heap, like a board's flash: a file without a name. On a chip there is no other place for it.
+"""
 
 import os
 import sys
@@ -6,8 +9,9 @@ from binascii import hexlify
 
 MICROPYTHON = sys.implementation.name == "micropython"
 BLOCK = 512
-BLOCKS = 160 if sys.platform == "linux" else 96  # a chip has no RAM for more
-_disk = [bytearray(BLOCK) for _ in range(BLOCKS)] if MICROPYTHON else []  # now, while the heap is not in pieces
+CHIP = MICROPYTHON and sys.platform != "linux"
+BLOCKS = 96 if CHIP else 160  # a chip has no RAM for more
+_disk = [bytearray(BLOCK) for _ in range(BLOCKS)] if CHIP else []  # now, while the heap is not in pieces
 
 
 class RamDisk:
@@ -26,6 +30,26 @@ class RamDisk:
         return {4: self._blocks, 5: BLOCK}.get(operation, 0)
 
 
+class FileDisk(RamDisk):
+    """The same in a file."""
+
+    def __init__(self, blocks):
+        super().__init__(blocks)
+        path = _temporary()
+        self._file = open(path, "w+b")  # noqa: SIM115 - gone with the process
+        os.remove(path)
+        self._file.seek(BLOCK * blocks - 1)
+        self._file.write(b"\0")
+
+    def readblocks(self, block, data, offset=0):
+        self._file.seek(block * BLOCK + offset)
+        self._file.readinto(data)
+
+    def writeblocks(self, block, data, offset=0):
+        self._file.seek(block * BLOCK + offset)
+        self._file.write(data)
+
+
 class Scratch:
     """`with Scratch() as root:` root is the path of an empty folder, gone afterwards. blocks: of the littlefs."""
 
@@ -34,11 +58,11 @@ class Scratch:
 
     def __enter__(self):
         if MICROPYTHON:
-            disk = RamDisk(self._blocks)
+            disk = (RamDisk if CHIP else FileDisk)(self._blocks)
             os.VfsLfs2.mkfs(disk)
             os.mount(os.VfsLfs2(disk), "/scratch")
             return "/scratch"
-        self._root = (os.getenv("TMPDIR") or "/tmp") + "/srup-" + hexlify(os.urandom(8)).decode()
+        self._root = _temporary()
         os.mkdir(self._root)
         return self._root
 
@@ -47,6 +71,10 @@ class Scratch:
             os.umount("/scratch")
         else:
             remove(self._root)
+
+
+def _temporary():
+    return (os.getenv("TMPDIR") or "/tmp") + "/srup-" + hexlify(os.urandom(8)).decode()
 
 
 def remove(folder):

@@ -7,10 +7,10 @@ from srup.store import Store
 from srup_boot import record
 from tests.unit.board import COMMAND, Board, Reset, action, data, told
 from tests.unit.check import raises
+from tests.unit.faults import ADD, REMOVE, SECOND, failing, key, open_ones, trusted
 from tests.unit.on_board_ticks import Ticks
 from tests.unit.server import DEVICE, NOON, Key, token
 from tests.unit.test_low_power import Clocked, low_power, sleep_through
-from tests.unit.test_road import ADD, REMOVE, SECOND, failing, key, open_ones, trusted
 
 OTHER = Key("authority two")
 ACTIVATE = COMMAND.frame(wire.ACTIVATE, token=token())

@@ -4,10 +4,11 @@ import sys
 
 from srup import auth, keys, late, limits, port, status, transaction, update, wire
 from srup.errors import StorageError
-from tests.unit.board import AUTHORITY, COMMAND, Board, Reset, action, data, identify, told
+from tests.unit.board import COMMAND, Board, Reset, action, data, identify, told
 from tests.unit.check import raises
+from tests.unit.faults import ADD, REMOVE, failing, key, left_open, open_ones, trusted
 from tests.unit.on_board_ticks import Ticks
-from tests.unit.server import DEVICE, NOON, Key, token
+from tests.unit.server import DEVICE, NOON, token
 
 # Flash, heap and randomness that fail
 
@@ -104,42 +105,6 @@ def test_a_stuck_random_source_silences_no_board():
 
 
 # What is on record and could not be obeyed
-
-SECOND = Key("command two")
-ADD, REMOVE = b"\1\1", b"\2\1"
-
-
-def key(nth, operation):
-    """DATA `keys`, of a second command key."""
-    value = operation + SECOND.public
-    return AUTHORITY.frame(wire.DATA, target=DEVICE, token=token(NOON, nth), name=b"keys", value=value)
-
-
-def trusted(board):
-    return SECOND.public in [public for _, public in board.road.keys.of(keys.COMMAND)]
-
-
-def failing(call, nth, error):
-    """In place of `call`: its nth call from now on raises this error."""
-    calls = []
-
-    def instead(*arguments):
-        calls.append(1)
-        if len(calls) == nth:
-            raise error
-        return call(*arguments)
-
-    return instead
-
-
-def left_open(board, frame):
-    """On record, and whoever was to obey it has forgotten it."""
-    board.receive()  # what the last start left is taken up before
-    board.road.replay.admit(board.road.auth.authenticate(wire.decode(frame)))
-
-
-def open_ones(board):
-    return [value[10:26] for _, value in board.road.store.items(b"X") if value[0] == 1]
 
 
 def staged():

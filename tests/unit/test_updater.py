@@ -8,10 +8,10 @@ from srup_boot import record
 from tests.unit.board import COMMAND, Board, Reset, identify
 from tests.unit.bundles import build
 from tests.unit.check import raises
+from tests.unit.faults import failing
 from tests.unit.scratch import exists
 from tests.unit.server import token
-from tests.unit.test_road import failing
-from tests.unit.test_slots import NEW, ON_NONE, boot, save, stage
+from tests.unit.staging import NEW, ON_NONE, boot, save, stage
 
 ACTIVATE = COMMAND.frame(wire.ACTIVATE, token=token())
 
