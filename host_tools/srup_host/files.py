@@ -15,8 +15,12 @@ def write_new(path: Path, data: bytes, mode: int = 0o644) -> None:
         raise Failure(f"{path} exists already", "it is not overwritten: move it away first") from None
     except OSError as error:
         raise Failure(f"can't write {path}: {error.strerror}") from None
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+    except OSError as error:  # the disk is full: half a key is worse than none
+        os.unlink(path)
+        raise Failure(f"can't write {path}: {error.strerror}") from None
 
 
 def replace(path: Path, data: bytes, mode: int = 0o644) -> None:

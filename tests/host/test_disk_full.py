@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from srup import status
-from srup_host import init
+from srup_host import files, init
 from srup_host.console import Failure
 from srup_host.ledger import Ledger
 from tests.host.fake_device import NOW, FakeDevice
@@ -49,3 +49,11 @@ def test_what_can_not_be_recorded_is_not_sent_and_is_sent_once_there_is_room(tmp
     assert after.token > max(sent.token for sent in handed_out)
     assert [sent.frame for sent in again.unanswered(board.device)] == [after.frame]
     again.close()
+
+
+def test_half_a_key_is_not_left_behind(tmp_path: Path) -> None:
+    (tmp_path / "largest").write_bytes(bytes(100))
+    with no_room(tmp_path), pytest.raises(Failure, match="File too large"):
+        files.write_new(tmp_path / "command.pem", bytes(101), 0o600)
+    assert not (tmp_path / "command.pem").exists()
+    files.write_new(tmp_path / "command.pem", bytes(100), 0o600)

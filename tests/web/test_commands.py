@@ -233,14 +233,15 @@ def test_the_fleet_s_own_token_is_for_its_own_server_alone(tmp_path, monkeypatch
     assert failed("fleet", "list", "--fleet", fleet.directory).endswith("start it: srup serve")
 
 
-def test_another_web_server_is_not_taken_for_one_of_srup_s(tmp_path, monkeypatch):
-    """It has a page for whatever it is asked."""
+@pytest.mark.parametrize("said", [b"<html>Welcome", b"{}", b"[]", b"null", b'{"devices": [{"name": 1}]}'])
+def test_another_web_server_is_not_taken_for_one_of_srup_s(tmp_path, monkeypatch, said):
+    """It has an answer to whatever it is asked."""
 
     class Pages(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
             self.send_response(200)
             self.end_headers()
-            self.wfile.write(b"<html>Welcome")
+            self.wfile.write(said)
 
         def log_message(self, *_):
             pass
@@ -252,4 +253,4 @@ def test_another_web_server_is_not_taken_for_one_of_srup_s(tmp_path, monkeypatch
         monkeypatch.setenv("SRUP_SERVER", f"https://localhost:{server.server_port}")
         monkeypatch.setenv("SRUP_TOKEN", "srup_x")
         monkeypatch.setenv("SRUP_CA", str(fleet.ca))
-        assert "is no server of srup's; see SRUP_SERVER" in failed("fleet", "list")
+        assert "is no server of srup's, or of another version; see SRUP_SERVER" in failed("fleet", "list")

@@ -18,7 +18,7 @@ import httpx2
 from srup_host import console, files, fleet, net
 from srup_host.console import Failure
 from srup_host.fleet import Fleet
-from srup_host.server import accounts
+from srup_host.server import accounts, headers
 from srup_host.server.c2 import C2
 from srup_host.server.errors import NotLoggedIn
 from srup_host.server.roles import Role
@@ -66,10 +66,12 @@ class Client:
             answer = self._ask(method, path, **what)
         if not answer.is_success:
             raise _refusal(answer)
-        try:
-            return answer.json()
-        except ValueError:
-            raise Failure(f"what is at {self._http.base_url} is no server of srup's", "see SRUP_SERVER") from None
+        name, version = headers.API
+        if answer.headers.get(name) != version:
+            raise Failure(
+                f"what is at {self._http.base_url} is no server of srup's, or of another version", "see SRUP_SERVER"
+            )
+        return answer.json()
 
     def _ask(self, method: str, path: str, **what: Any) -> httpx2.Response:
         try:

@@ -1,4 +1,4 @@
-"""Security headers on every answer.
+"""Headers on every answer: of security, and the API's name and version, by which the command line knows a server of srup's.
 
 Not among them: Strict-Transport-Security. We speak nothing but HTTPS, and it would hold for the host's other ports too.
 """
@@ -6,7 +6,10 @@ Not among them: Strict-Transport-Security. We speak nothing but HTTPS, and it wo
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+API = ("SRUP-API", "1")
+
 _ALWAYS = {
+    API[0]: API[1],
     # Scripts and styles are files of ours, never text within a page: what a device has sent can't become one.
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
