@@ -9,7 +9,7 @@ from srup.partition_slots import PartitionSlots
 from srup.slots import FileSlots
 from srup_boot import firmware, hw, record, region, slot, start
 from srup_boot.record import NONE
-from tests.unit import bundles
+from tests.unit import boot_record, bundles
 from tests.unit.bundles import ReleaseKeys, flipped, sha256_hex
 from tests.unit.fake_esp32 import Chip, partition_class
 from tests.unit.nor import BLOCK, PAGE, Nor
@@ -56,10 +56,7 @@ class Board:
         self.save(active=0, counter=self.counter)
 
     def save(self, **fields):
-        state = record.load(self.root)
-        for name, value in fields.items():
-            setattr(state, name, value)
-        state.save(self.root)
+        boot_record.save(self.root, **fields)
 
     def record(self):
         return record.load(self.root)

@@ -5,6 +5,7 @@ import sys
 from srup import slots
 from srup_boot import record, start
 from srup_boot.record import NONE
+from tests.unit.boot_record import save
 from tests.unit.bundles import ReleaseKeys, build
 from tests.unit.scratch import write
 
@@ -26,13 +27,6 @@ def with_slot_a(root, **fields):
     stage(slots.FileSlots(root, ON_NONE), build())
     save(root, active=0, **fields)
     return slots.FileSlots(root, ON_A)
-
-
-def save(root, **fields):
-    state = record.load(root)
-    for name, value in fields.items():
-        setattr(state, name, value)
-    state.save(root)
 
 
 def boot(root):

@@ -5,6 +5,7 @@ import sys
 
 from srup_boot import hw, process, record, slot, start
 from srup_boot.record import NONE, STARTS, Record
+from tests.unit.boot_record import save
 from tests.unit.bundles import FILES, flipped, index_of, sha256_hex
 from tests.unit.check import raises
 from tests.unit.scratch import Scratch, read, write
@@ -43,13 +44,6 @@ def fill(root, number, files=FILES):
     write(folder + "/.signature", bytes(64))
     write(folder + "/.manifest", b'{"tree":"' + sha256_hex(index_of(files)).encode() + b'"}')
     return folder
-
-
-def save(root, **fields):
-    state = record.load(root)
-    for name, value in fields.items():
-        setattr(state, name, value)
-    state.save(root)
 
 
 def choose(root):

@@ -15,10 +15,11 @@ from srup.status import (
 )
 from srup_boot import record, slot
 from srup_boot.record import NONE
+from tests.unit.boot_record import save
 from tests.unit.bundles import FILES, body_of, build, flipped, index_of, sealed
 from tests.unit.check import raises
 from tests.unit.scratch import MICROPYTHON, Scratch, read, tree, write
-from tests.unit.staging import KEYS, NEW, ON_A, ON_NONE, boot, save, stage, with_slot_a
+from tests.unit.staging import KEYS, NEW, ON_A, ON_NONE, boot, stage, with_slot_a
 
 TOKEN = bytes(range(16))
 SMALL = (("a", b"1"), ("b/c", b"23"))

@@ -6,12 +6,13 @@ from srup import agent, port, slots, status, transaction, update, wire
 from srup.errors import InvalidKey
 from srup_boot import record
 from tests.unit.board import COMMAND, Board, Reset, identify
+from tests.unit.boot_record import save
 from tests.unit.bundles import build
 from tests.unit.check import raises
 from tests.unit.faults import failing
 from tests.unit.scratch import exists
 from tests.unit.server import token
-from tests.unit.staging import NEW, ON_NONE, boot, save, stage
+from tests.unit.staging import NEW, ON_NONE, boot, stage
 
 ACTIVATE = COMMAND.frame(wire.ACTIVATE, token=token())
 
